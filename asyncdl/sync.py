@@ -28,12 +28,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import anyio.from_thread
 from anyio.from_thread import BlockingPortal
 
 from asyncdl.at_exit import PlainThreads, close_at_exit, is_closed
+from asyncdl.config import Config
+from asyncdl.errors import MisuseError
 from asyncdl.job import job as _job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.library.checking import status as _status
@@ -59,11 +61,25 @@ __all__ = [
 ]
 
 
+_OUTSIDE = "{} works inside its `with` block only"
+
+
 class _SyncProxy:
     """Synchronous calls of an asynchronous object, which is made when the block is entered."""
 
-    def __init__(self, make: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        self._make = partial(make, *args, **kwargs)
+    _of: ClassVar[type]
+    """The asynchronous class."""
+
+    def __init_subclass__(cls, of: type) -> None:
+        """Give the class the signature and the methods of the asynchronous one, for ``help``."""
+        cls._of = of
+        cls.__signature__ = inspect.signature(of)  # type: ignore[attr-defined]
+        for name, method in inspect.getmembers(of, inspect.isfunction):
+            if not name.startswith("_") and name not in _HIDDEN:
+                setattr(cls, name, _ordinary(method))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._make = partial(self._of, *args, **kwargs)
         self._resources = ExitStack()
         self._portal: BlockingPortal | None = None
         self._target: Any = None
@@ -92,19 +108,19 @@ class _SyncProxy:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or self._target is None:
             raise AttributeError(f"{type(self).__name__} has no {name!r} outside its block")
-        return _as_ordinary(self, getattr(self._target, name))
+        return getattr(self._target, name)
 
     def __iter__(self) -> Iterator[Any]:
         return _iterate(self, aiter(self._target))
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if self._portal is None:
-            raise RuntimeError("it works only inside its `with` block")
+            raise MisuseError(_OUTSIDE.format(type(self).__name__))
         return self._portal.call(function, *args)
 
     def _open(self, manager: AbstractAsyncContextManager[Any]) -> AbstractContextManager[Any]:
         if self._portal is None:
-            raise RuntimeError("it works only inside its `with` block")
+            raise MisuseError(_OUTSIDE.format(type(self).__name__))
         return self._portal.wrap_async_context_manager(manager)
 
 
@@ -112,24 +128,27 @@ async def _use_plain_threads() -> None:
     asyncio.get_running_loop().set_default_executor(PlainThreads(1))
 
 
-def _as_ordinary(proxy: _SyncProxy, value: Any) -> Any:
-    """Return a method that waits for its result; anything else unchanged."""
-    if not inspect.ismethod(value):
-        return value
+_HIDDEN = {"aclose"}
+"""Public there, but of no use behind a ``with`` block."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if inspect.iscoroutinefunction(value):
-            return proxy._call(partial(value, *args, **kwargs))
-        result = proxy._call(partial(_call_on_loop, value, *args, **kwargs))
+
+def _ordinary(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that waits for its result."""
+
+    def call(self: _SyncProxy, /, *args: Any, **kwargs: Any) -> Any:
+        work = partial(method, self._target, *args, **kwargs)
+        if inspect.iscoroutinefunction(method):
+            return self._call(work)
+        result = self._call(partial(_call_on_loop, work))
         if isinstance(result, AbstractAsyncContextManager):
-            return proxy._open(result)
+            return self._open(result)
         return result
 
-    return update_wrapper(call, value)
+    return update_wrapper(call, method)
 
 
-async def _call_on_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return function(*args, **kwargs)
+async def _call_on_loop(function: Callable[[], Any]) -> Any:
+    return function()
 
 
 def _iterate(proxy: _SyncProxy, events: AsyncIterator[Any]) -> Iterator[Any]:
@@ -141,25 +160,16 @@ def _iterate(proxy: _SyncProxy, events: AsyncIterator[Any]) -> Iterator[Any]:
         yield event
 
 
-class M2MClient(_SyncProxy):
+class M2MClient(_SyncProxy, of=_client.M2MClient):
     """See :class:`asyncdl.M2MClient`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_client.M2MClient, *args, **kwargs)
 
-
-class Downloader(_SyncProxy):
+class Downloader(_SyncProxy, of=_downloader.Downloader):
     """See :class:`asyncdl.Downloader`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_downloader.Downloader, *args, **kwargs)
 
-
-class Job(_SyncProxy):
+class Job(_SyncProxy, of=_job.Job):
     """See :class:`asyncdl.Job`; iterate over it for its events."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_job.Job, *args, **kwargs)
 
     @property
     def summary(self) -> Summary | None:
@@ -168,11 +178,11 @@ class Job(_SyncProxy):
         return summary
 
 
-def run_job(*args: Any, emit: Callable[[Any], None] | None = None, **kwargs: Any) -> Summary:
+def run_job(config: Config, *, emit: Callable[[Any], None] | None = None, **kwargs: Any) -> Summary:
     """Run a job to its end and return its outcome; see :meth:`asyncdl.Job.run`."""
 
     async def run() -> Summary:
-        job = _job.Job(*args, **kwargs)
+        job = _job.Job(config, **kwargs)
         return await (job.run(emit) if emit else job.run())
 
     with anyio.from_thread.start_blocking_portal() as portal:

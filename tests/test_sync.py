@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 import asyncdl
 from asyncdl import sync
+from asyncdl.errors import MisuseError
 from asyncdl.events import FileFinished
 from asyncdl.sandbox import Service, serve
 from docs import make_sync
@@ -108,8 +110,24 @@ def test_who_leaves_early_cancels_the_run(elsewhere: Service, tmp_path: Path) ->
 
 def test_outside_its_block_an_object_says_so(elsewhere: Service) -> None:
     client = sync.M2MClient(credentials_for(elsewhere), url=elsewhere.url)
-    with pytest.raises(AttributeError, match="outside its block"):
+    with pytest.raises(MisuseError, match="M2MClient works inside its `with` block only"):
         client.permissions()
+    with pytest.raises(AttributeError, match="outside its block"):
+        assert client.calls
+    assert elsewhere.calls == {}
+
+
+def test_classes_show_what_they_take_and_can() -> None:
+    """To ``help``, and to the completion of IPython, which look at the running objects."""
+    for name in ("M2MClient", "Downloader", "Job"):
+        face, behind = getattr(sync, name), getattr(asyncdl, name)
+        assert inspect.signature(face) == inspect.signature(behind)
+        for method, function in inspect.getmembers(behind, inspect.isfunction):
+            if not method.startswith("_") and method != "aclose":
+                assert inspect.signature(getattr(face, method)) == inspect.signature(function)
+                assert getattr(face, method).__doc__ == function.__doc__
+    assert "scene_search" in dir(sync.M2MClient) and "aclose" not in dir(sync.M2MClient)
+    assert "config" in inspect.signature(sync.run_job).parameters
 
 
 async def test_it_works_where_a_loop_runs_already(elsewhere: Service) -> None:

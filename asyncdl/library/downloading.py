@@ -19,17 +19,10 @@ from asyncdl.job.plan import Plan, make_plan
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.source import NO_ACCOUNT, needs_account, open_source
 from asyncdl.journal import places_of
-from asyncdl.library.arguments import refuse_path, with_known_words
+from asyncdl.library.arguments import with_known_words
 from asyncdl.library.service import ServiceInput, account_of, choose_service, with_service
-from asyncdl.library.settings import (
-    SceneInput,
-    download_settings,
-    product_tables,
-    refuse_beside_config,
-)
+from asyncdl.library.wanted_files import SceneInput, WantedFiles
 from asyncdl.m2m import Credentials
-
-_DIRECTORY = "data"
 
 
 @with_known_words
@@ -39,7 +32,7 @@ async def download(
     bands: Sequence[str] | str | None = None,
     bundle: bool | str = False,
     file_groups: Sequence[str] | str | None = None,
-    products: Sequence[Mapping[str, Any]] | None = None,
+    products: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
     window: Sequence[float] | AreaInput | None = None,
     directory: Path | str | None = None,
     dataset: str | None = None,
@@ -57,7 +50,7 @@ async def download(
         file_groups: Names of band groups, such as ``ls_c2l2_sr_band``.
         products: Tables as in ``[[products]]``, for their other keys.
         window: Only the tiles of rasters that touch this box (west, south, east, north in
-            degrees), or the box of this area.
+            degrees), or the box of this area. Scenes of a search that do not are left out.
         directory: Where the files go; ``data`` by default.
         dataset: Of ids that imply none.
         options: Further keys of ``[download]``, such as ``{"stac": True}``.
@@ -67,18 +60,18 @@ async def download(
     Returns: The outcome, also when some files failed.
     Raises: as :meth:`asyncdl.Job.run`.
     """
-    config = await anyio.to_thread.run_sync(
-        _config_of,
+    wanted = WantedFiles(
         scenes,
-        bands,
-        bundle,
-        file_groups,
-        products,
-        window,
-        directory,
-        dataset,
-        options,
+        bands=bands,
+        bundle=bundle,
+        file_groups=file_groups,
+        products=products,
+        window=window,
+        directory=directory,
+        dataset=dataset,
+        options=options,
     )
+    config = await _config_of(wanted, emit)
     config, name = await with_service(config, service)
     account = account_of(service, credentials)
     return await Job(config, credentials=account, service_name=name).run(emit)
@@ -91,7 +84,7 @@ async def plan(
     bands: Sequence[str] | str | None = None,
     bundle: bool | str = False,
     file_groups: Sequence[str] | str | None = None,
-    products: Sequence[Mapping[str, Any]] | None = None,
+    products: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
     window: Sequence[float] | AreaInput | None = None,
     directory: Path | str | None = None,
     dataset: str | None = None,
@@ -105,18 +98,18 @@ async def plan(
     Args: the same; see :meth:`download`.
     Raises: as :meth:`asyncdl.Job.run`.
     """
-    config = await anyio.to_thread.run_sync(
-        _config_of,
+    wanted = WantedFiles(
         scenes,
-        bands,
-        bundle,
-        file_groups,
-        products,
-        window,
-        directory,
-        dataset,
-        options,
+        bands=bands,
+        bundle=bundle,
+        file_groups=file_groups,
+        products=products,
+        window=window,
+        directory=directory,
+        dataset=dataset,
+        options=options,
     )
+    config = await _config_of(wanted, emit)
     config, _ = await with_service(config, service)
     search_plan = await anyio.to_thread.run_sync(search_plan_of, config)
     account = credentials if needs_account(config) else NO_ACCOUNT
@@ -127,32 +120,9 @@ async def plan(
     return made
 
 
-# Runs in a thread, since paths are looked at.
-def _config_of(
-    scenes: Iterable[SceneInput] | SceneInput | Config,
-    bands: Sequence[str] | str | None,
-    bundle: bool | str,
-    file_groups: Sequence[str] | str | None,
-    products: Sequence[Mapping[str, Any]] | None,
-    window: Sequence[float] | AreaInput | None,
-    directory: Path | str | None,
-    dataset: str | None,
-    options: Mapping[str, Any] | None,
-) -> Config:
-    if isinstance(scenes, Config):
-        refuse_beside_config(
-            {
-                "bands": bands, "bundle": bundle, "file_groups": file_groups,
-                "products": products, "window": window, "directory": directory, "dataset": dataset,
-                "options": options,
-            }
-        )  # fmt: skip
-        return scenes
-    refuse_path("scenes", scenes)
-    return download_settings(
-        scenes,
-        products=product_tables(bands, bundle, file_groups, products, window),
-        directory=_DIRECTORY if directory is None else directory,
-        dataset=dataset,
-        options=options,
-    )
+async def _config_of(wanted: WantedFiles, emit: Emit) -> Config:
+    # In a thread, since paths are looked at.
+    config, notices = await anyio.to_thread.run_sync(wanted.config)
+    for notice in notices:
+        emit(notice)
+    return config

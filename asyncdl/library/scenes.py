@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from asyncdl.events import FoundScene
@@ -51,7 +51,7 @@ class SceneHit:
     """1 to 9."""
     published: str
     """When the service took it in, as it writes it; may be empty."""
-    geometry: dict[str, Any] | None
+    geometry: dict[str, Any] | None = field(hash=False)
     """Footprint as GeoJSON in longitude and latitude; ``None`` when unknown."""
     browse_url: str = ""
     """Of a picture; may be empty."""
@@ -118,7 +118,8 @@ class Scenes(Sequence[SceneHit]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenes) and self._scenes == other._scenes
 
-    __hash__ = None  # type: ignore[assignment]  # a sequence with a dict in each scene
+    def __hash__(self) -> int:
+        return hash(self._scenes)
 
     def __repr__(self) -> str:
         lines = [f"<Scenes: {len(self):,} of {self.total:,}>"]

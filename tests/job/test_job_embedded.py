@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,8 @@ def uses(bench: Bench) -> dict[str, Callable[[], Awaitable[Any]]]:
         "M2MClient": asyncdl.M2MClient(account).permissions,
         "M2MClient's block": asyncdl.M2MClient(account).__aenter__,
         "sandbox": serve().__aenter__,
+        "search": partial(asyncdl.search, "landsat_ot_c2_l2", point=(0, 0)),
+        "plan": partial(asyncdl.plan, "LC08_L2SP_068017_20200310_20200822_02_T1", bands="red"),
     }
 
 

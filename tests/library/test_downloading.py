@@ -11,7 +11,8 @@ import pytest
 import asyncdl
 from asyncdl import sync
 from asyncdl.events import FileFinished
-from asyncdl.library.settings import box_of, product_tables
+from asyncdl.library.settings import box_of
+from asyncdl.library.wanted_files import WantedFiles
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE
 
@@ -135,10 +136,59 @@ def test_every_call_has_a_twin_with_the_same_signature() -> None:
     ],
 )
 def test_a_window_is_a_box_or_that_of_an_area(window: Any, box: list[float]) -> None:
-    (table,) = product_tables(["red"], False, None, None, window)
+    (table,) = WantedFiles("id", bands=["red"], window=window).product_tables()
     assert table["window"] == pytest.approx(box)
 
 
 def test_the_window_of_a_point_is_around_it() -> None:
     west, south, east, north = box_of({"type": "Point", "coordinates": [10, 20]})
     assert west < 10 < east and south < 20 < north and east - west < 0.001
+
+
+BOX, LAKE = [-150.0, 61.1, -149.9, 61.15], "POLYGON ((0 0, 2 0, 2 1, 0 0))"
+BANDS: dict[str, Any] = {"kind": "bands", "bands": ["red"]}
+
+
+def test_a_window_is_that_of_all_products_that_can_have_one() -> None:
+    products = [BANDS | {"exact": True}, {"kind": "bundle"}, BANDS | {"window": "1,2,3,4"}]
+    tables = WantedFiles("id", products=products, window=BOX).product_tables()
+    assert [table.get("window") for table in tables] == [BOX, None, "1,2,3,4"]
+    (alone,) = WantedFiles("id", products=BANDS, window=BOX).product_tables()
+    assert alone == BANDS | {"window": BOX}
+    with pytest.raises(asyncdl.ConfigError, match="window: no part of a bundle can be fetched"):
+        WantedFiles("id", bundle=True, window=BOX).product_tables()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"bands": 5}, asyncdl.ConfigError, r"products\[0\]\.bands = 5: is a whole number"),
+        ({"directory": 5}, asyncdl.ConfigError, r"download\.directory = 5: is a whole number"),
+        ({"options": ["stac"]}, TypeError, r"options: list \(allowed: keys with values"),
+        ({"scenes": 5}, TypeError, r"scenes: int \(allowed: scenes of a search, or their ids"),
+        ({"scenes": {}}, asyncdl.ConfigError, r"search\.scenes: has no scenes"),
+        ({"window": "aoi"}, asyncdl.ConfigError, r"^window = 'aoi': no such file"),
+    ],
+)
+async def test_what_is_no_argument_is_named(
+    arguments: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    given = {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"], "bands": ["red"]}
+    with pytest.raises(error, match=text):
+        await asyncdl.plan(**(given | arguments))
+
+
+async def test_scenes_that_have_nothing_of_a_window_are_left_out(service: Service) -> None:
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    near = [scene for scene in scenes if (scene.path, scene.row) != (68, 18)]
+    said: list[Any] = []
+    planned = await asyncdl.plan(scenes, bands="red", window=BOX, service=service, emit=said.append)
+    assert (planned.scenes, planned.requests) == (len(near), len(near)) == (2, 2)
+    assert any("does not touch the window: 1." in getattr(event, "text", "") for event in said)
+    with pytest.raises(asyncdl.ConfigError, match=r"window = .*: no scene touches it"):
+        await asyncdl.plan(scenes, bands="red", window=LAKE, service=service)
+    # Of an id alone nobody knows where it is, and a bundle comes whole.
+    for wanted in ({"scenes": scenes.ids, "bands": "red"}, {"scenes": scenes, "bundle": True}):
+        products = BANDS if "bundle" in wanted else None
+        kept = await asyncdl.plan(**wanted, products=products, window=LAKE, service=service)
+        assert kept.scenes == 3

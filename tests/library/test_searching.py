@@ -37,6 +37,13 @@ async def test_a_search_is_a_list_of_scenes(service: Service) -> None:
     assert scenes == pickle.loads(pickle.dumps(scenes))
 
 
+async def test_scenes_can_be_put_into_sets(service: Service) -> None:
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    again = await asyncdl.search(**IN_WORDS, service=service)
+    assert set(scenes[:2]) | set(again) == set(scenes) and len({*scenes, *again}) == 3
+    assert hash(scenes) == hash(again) and {scenes: 1}[again] == 1
+
+
 async def test_a_scene_says_what_is_known_of_it(service: Service) -> None:
     (scene,) = await asyncdl.search(scenes=IDS[1:2], service=service)
     assert (scene.path, scene.row, scene.tier, scene.satellite) == (68, 17, "T1", 8)

@@ -74,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
         "background", "config", "errors", "events", "job", "journal", "m2m", "markup", "net",
         "pages", "stores", "text", "transfer", "units",
     },
-    "sync": {"at_exit", "transfer", "m2m", "job", "library"},
+    "sync": {"at_exit", "config", "errors", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},
 }  # fmt: skip
 """For each room the rooms it may import; as in docs/design.md."""

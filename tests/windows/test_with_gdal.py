@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from asyncdl.items.projections import Albers, Crs
+from asyncdl.job.places.exact_window import cut_to_pixels
 from asyncdl.windows import (
     OverviewRule,
     PixelBox,
@@ -201,6 +202,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "jpeg": {"dtype": "uint8", "bands": 3, "compress": "JPEG", "photometric": "YCBCR", **TILED},
     "lerc": {"dtype": "float32", "compress": "LERC", **TILED},
     "xz": {"compress": "LZMA", **TILED},
+    "webp": {"dtype": "uint8", "bands": 3, "compress": "WEBP", **TILED},
+    "fax": {"dtype": "uint8", "nbits": 1, "compress": "CCITTFAX4", **TILED},
+    "12 bits": {"nbits": 12, "compress": "DEFLATE", **TILED},
+    "white is zero": {"dtype": "uint8", "photometric": "MINISWHITE", **TILED},
+    "coordinates of middles": {"is_of_points": True, "compress": "LZW", **TILED},
 }
 
 
@@ -211,6 +217,7 @@ def write_kind(
     dtype: str = "uint16",
     mask: bool = False,
     is_sparse: bool = False,
+    is_of_points: bool = False,
     **options: Any,
 ) -> None:
     """Write a raster of some kind with overviews of 2 and 4; nothing of it in a good order."""
@@ -218,6 +225,8 @@ def write_kind(
     values = pixels(dtype, 0, 1 if options.get("nbits") == 1 else 200, bands=bands)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_TIFF_OVR_BLOCKSIZE=str(TILE)):
         with rasterio.open(path, "w", **settings) as raster:
+            if is_of_points:
+                raster.update_tags(AREA_OR_POINT="Point")
             if is_sparse:
                 raster.write(values[:, :300, :300], window=windows.Window(0, 0, 300, 300))
             else:
@@ -241,6 +250,26 @@ def test_any_kind_of_tiff_has_windows(tmp_path: Path, kind: str) -> None:
         made.write_bytes(window_bytes(plan, data))
         assert plan.structure.notes == ()
         assert_same(plan, source, made)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_kind_is_cut_to_the_very_pixels(tmp_path: Path, kind: str) -> None:
+    source, made = tmp_path / "source.tif", tmp_path / "made.tif"
+    write_kind(source, **KINDS[kind])
+    box = random_box(random.Random(kind))
+    made.write_bytes(cut_to_pixels(source.read_bytes(), box))
+    with rasterio.open(source) as whole, rasterio.open(made) as exact:
+        where = area(box)
+        assert numpy.array_equal(whole.read(window=where), exact.read())
+        assert numpy.array_equal(whole.dataset_mask(window=where), exact.dataset_mask())
+        assert exact.transform == whole.window_transform(where)
+        for fact in ("crs", "nodatavals", "scales", "descriptions", "colorinterp", "interleaving"):
+            assert getattr(exact, fact) == getattr(whole, fact), fact
+        assert exact.tags() == whole.tags()
+        assert exact.tags(1, ns="IMAGE_STRUCTURE") == whole.tags(1, ns="IMAGE_STRUCTURE")
+        lossy = {"JPEG", "WEBP"}
+        kept = exact.compression == whole.compression
+        assert kept or (KINDS[kind]["compress"] in lossy and exact.compression.value == "DEFLATE")
 
 
 def test_of_a_real_head_one_request_is_enough(tmp_path: Path) -> None:

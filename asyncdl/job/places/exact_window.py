@@ -18,15 +18,16 @@ _SETTINGS = {
     "GDAL_NUM_THREADS": "1",
 }
 TILE = 256
-_COPIED = ("nbits", "photometric")
-"""Keys of a source's structure that a copy is made with, besides compression and predictor."""
+_LOSSY = {"JPEG", "WEBP", "JXL"}
+"""Encoded anew, their pixels would be others."""
+_LOSSLESS = "DEFLATE"
 
 
 def cut_to_pixels(data: bytes, box: PixelBox) -> bytes:
     """Return a GeoTIFF of some pixels of another one. Blocks.
 
-    Compression, predictor, coordinate system, value for no data, masks, colours, scales,
-    descriptions and metadata are kept; overviews are not made.
+    Predictor, coordinate system, value for no data, masks, colours, scales, descriptions and
+    metadata are kept, and the compression, unless it changes pixels; overviews are not made.
 
     Args:
         data: Of a whole file.
@@ -55,6 +56,8 @@ def cut_to_pixels(data: bytes, box: PixelBox) -> bytes:
 def _profile(source: Any, box: PixelBox, transform: Any) -> dict[str, Any]:
     structure = source.tags(ns="IMAGE_STRUCTURE")
     is_tiled = max(box.width, box.height) > TILE
+    compression = source.compression.value if source.compression else None
+    bits = source.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
     return {
         "driver": "GTiff",
         "width": box.width,
@@ -64,24 +67,31 @@ def _profile(source: Any, box: PixelBox, transform: Any) -> dict[str, Any]:
         "crs": source.crs,
         "transform": transform,
         "nodata": source.nodata,
-        "compress": source.compression.value if source.compression else None,
+        "compress": _LOSSLESS if compression in _LOSSY else compression,
         "predictor": structure.get("PREDICTOR", "1"),
         "interleave": structure.get("INTERLEAVE", "PIXEL"),
         "tiled": is_tiled,
         **({"blockxsize": TILE, "blockysize": TILE} if is_tiled else {}),
-        **{key: structure[key.upper()] for key in _COPIED if key.upper() in structure},
+        **({"nbits": bits} if bits else {}),
+        **({"photometric": "MINISWHITE"} if _white_is_zero(source) else {}),
     }
+
+
+def _white_is_zero(source: Any) -> bool:
+    return "MINISWHITE" in source.tags(ns="IMAGE_STRUCTURE")
 
 
 def _copy_facts(source: Any, made: Any, window: Any) -> None:
     from rasterio.enums import MaskFlags
 
-    made.update_tags(**{k: v for k, v in source.tags().items() if k != "AREA_OR_POINT"})
+    made.update_tags(**source.tags())
     made.scales, made.offsets = source.scales, source.offsets
     made.descriptions, made.units = source.descriptions, source.units
     made.colorinterp = source.colorinterp
     for band in range(1, source.count + 1):
         made.update_tags(band, **source.tags(band))
+        if _white_is_zero(source):
+            continue  # what is said to be its colours are those of any such file
         try:
             made.write_colormap(band, source.colormap(band))
         except ValueError:

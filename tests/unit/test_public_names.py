@@ -31,6 +31,9 @@ DROPPED: dict[str, str] = {
     "asyncdl.sandbox.Service(world, truth, token)": "`serve` makes it; users get one",
     "asyncdl.sandbox.Truth.archive": "the sandbox's own; `bytes_of` and `size_of` are for users",
     "asyncdl.sandbox.Faults.disturbs(self, fault, number)": "the sandbox's own, on no page",
+    "asyncdl.sync.Job(*args, **kwargs)": "takes what it took, and shows it: `config` was needed",
+    "asyncdl.sync.M2MClient(*args, **kwargs)": "the same: `credentials` were needed",
+    "asyncdl.sync.run_job(*args, emit=..., **kwargs)": "the same: `config` was needed",
 }
 """What does not work as before, each with the reason; RELEASING.md says when that may be."""
 

@@ -64,6 +64,9 @@ class TransferProgress(Event, frozen=True):
     """On disk now, 0 to the total; may fall back when a file has to begin again."""
     received_bytes: int
     """Received over the network for this file so far in this run; never falls."""
+    total_bytes: int | None = None
+    """Of a window, once its tiles are known: what there will be on disk. ``None`` of other files,
+    whose length :class:`TransferStarted` says."""
 
 
 class TransferRetry(Event, frozen=True):

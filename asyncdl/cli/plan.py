@@ -128,7 +128,7 @@ def describe(plan: Plan) -> list[str]:
         *table_lines(rows),
         *_products(plan),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
-        *_window(plan),
+        *([plan.window_line] if plan.window else []),
         _cost(plan),
         f"free disk: {free}",
         f"time: {_time(plan)}",
@@ -145,17 +145,6 @@ def _area(plan: Plan) -> list[str]:
     parts = count(len(plan.area.ground), "part")
     reach = f"up to {plan.area.reach_deg:.2g} degrees beyond it"
     return [f"area: {parts}, {searches} {reach}; scenes that do not touch it are left out"]
-
-
-def _window(plan: Plan) -> list[str]:
-    """Return a line about what the window saves; sizes of windows are estimates."""
-    if not plan.window:
-        return []
-    there = sum(kind.size_bytes for kind in plan.kinds.values())
-    whole = there + plan.saved_bytes
-    share = there / whole if whole else 1.0
-    of_whole = f"about {size(there)} of {size(whole)} ({share:.1%})"
-    return [f"window: {plan.window}, {of_whole}; {size(plan.saved_bytes)} less than whole files"]
 
 
 def _products(plan: Plan) -> list[str]:

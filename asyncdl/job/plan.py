@@ -135,6 +135,7 @@ class Plan:
         return element(
             "div",
             element("p", element("strong", head + size(self.missing_bytes)), room),
+            element("p", self.window_line) if self.window else None,
             table(["product", *KindPlan.HEADS], rows, numbers=range(1, len(KindPlan.HEADS) + 1)),
             notices_list(self.notices),
         )
@@ -153,6 +154,15 @@ class Plan:
     def saved_bytes(self) -> int:
         """By how much whole files would be larger, as far as it can be estimated."""
         return sum(kind.whole_bytes - kind.size_bytes for kind in self.kinds.values())
+
+    @property
+    def window_line(self) -> str:
+        """What the window saves, for people; sizes of windows are estimates."""
+        there = sum(kind.size_bytes for kind in self.kinds.values())
+        whole = there + self.saved_bytes
+        share = there / whole if whole else 1.0
+        of_whole = f"about {size(there)} of {size(whole)} ({share:.1%})"
+        return f"window: {self.window}, {of_whole}; {size(self.saved_bytes)} less than whole files"
 
     @property
     def needed_bytes(self) -> int:

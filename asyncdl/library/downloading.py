@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,11 @@ async def download(
         dataset=dataset,
         options=options,
     )
-    config = await _config_of(wanted, emit)
+    config, notices = await _config_of(wanted, emit)
     config, name = await with_service(config, service)
     account = account_of(service, credentials)
-    return await Job(config, credentials=account, service_name=name).run(emit)
+    summary = await Job(config, credentials=account, service_name=name).run(emit)
+    return replace(summary, notices=(*notices, *summary.notices))
 
 
 @with_known_words
@@ -109,20 +111,21 @@ async def plan(
         dataset=dataset,
         options=options,
     )
-    config = await _config_of(wanted, emit)
+    config, notices = await _config_of(wanted, emit)
     config, _ = await with_service(config, service)
     search_plan = await anyio.to_thread.run_sync(search_plan_of, config)
     account = credentials if needs_account(config) else NO_ACCOUNT
     chosen = await choose_service(config, service, account)
     async with open_source(config, chosen.credentials, options_of(config.service), emit) as client:
         made = await make_plan(client, config, search_plan, chosen.name, emit)
+    made.notices = [*notices, *made.notices]
     made.rate = await find_rate(places_of(config), config.download, chosen.name, None)
     return made
 
 
-async def _config_of(wanted: WantedFiles, emit: Emit) -> Config:
+async def _config_of(wanted: WantedFiles, emit: Emit) -> tuple[Config, tuple[str, ...]]:
     # In a thread, since paths are looked at.
     config, notices = await anyio.to_thread.run_sync(wanted.config)
     for notice in notices:
         emit(notice)
-    return config
+    return config, tuple(notice.text for notice in notices)

@@ -81,6 +81,8 @@ class Transfers:
             self.received_bytes += event.received_bytes - file.received_bytes
             file.received_bytes = event.received_bytes
         file.done_bytes, file.retry = event.done_bytes, None
+        if event.total_bytes is not None:
+            file.total_bytes = event.total_bytes
 
     def retry(self, event: TransferRetry, now_s: float) -> None:
         """Note why a file does not move."""

@@ -120,6 +120,7 @@ class Download(Struct, eq=False):
                     if not await self.destination.wants_more():
                         await self._let_another_begin()
                         return await self._finish()
+                    self.progress.expected_bytes = self._unfinished.expected_bytes
                     await self._give_up_parts()
                     continue
                 found = await self._request_bytes()

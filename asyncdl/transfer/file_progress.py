@@ -27,6 +27,8 @@ class FileProgress:
     def __init__(self, key: str, emit: Emit) -> None:
         self.key = key
         self.received_bytes = 0
+        self.expected_bytes: int | None = None
+        """On disk at the end, of an excerpt whose ranges are known."""
         self._emit = emit
         self._is_started = False
         self._reported_at_s = 0.0
@@ -47,7 +49,10 @@ class FileProgress:
         now_s = clock.now_s()
         if is_end or now_s - self._reported_at_s >= INTERVAL_S:
             self._reported_at_s, self._reported = now_s, now
-            self._emit(TransferProgress(self.key, *now))
+            expected = self.expected_bytes
+            # A host that ignores ranges brings more.
+            total_bytes = None if expected is None else max(done_bytes, expected)
+            self._emit(TransferProgress(self.key, *now, total_bytes))
 
     def report_retry(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         """Report that an attempt failed and another follows."""

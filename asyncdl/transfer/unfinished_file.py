@@ -87,6 +87,12 @@ class UnfinishedFile:
         return self.state.done.size_bytes
 
     @property
+    def expected_bytes(self) -> int:
+        """How many bytes will be on disk, as far as it is known what is wanted."""
+        missing = self.wanted.missing(self.state.done, self.state.total)
+        return self.size_bytes + sum(span.size_bytes for span in missing)
+
+    @property
     def _is_checkpoint_due(self) -> bool:
         limits = self._limits
         is_much = self.size_bytes - self._checkpointed_bytes >= limits.checkpoint_bytes

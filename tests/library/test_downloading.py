@@ -185,6 +185,8 @@ async def test_scenes_that_have_nothing_of_a_window_are_left_out(service: Servic
     planned = await asyncdl.plan(scenes, bands="red", window=BOX, service=service, emit=said.append)
     assert (planned.scenes, planned.requests) == (len(near), len(near)) == (2, 2)
     assert any("does not touch the window: 1." in getattr(event, "text", "") for event in said)
+    shown = planned._repr_html_()
+    assert "does not touch the window: 1." in shown and "less than whole files" in shown
     with pytest.raises(asyncdl.ConfigError, match=r"window = .*: no scene touches it"):
         await asyncdl.plan(scenes, bands="red", window=LAKE, service=service)
     # Of an id alone nobody knows where it is, and a bundle comes whole.

@@ -11,6 +11,8 @@ import anyio
 import pytest
 
 from asyncdl.errors import DiskError, TransferError, WrongContent
+from asyncdl.events import TransferProgress, TransferStarted
+from asyncdl.run_state.transfers import Transfers
 from asyncdl.transfer import Digest, Fetched
 from asyncdl.transfer.excerpts import Excerpt, ReadBytes
 from asyncdl.transfer.ranges import Coverage, Span
@@ -98,6 +100,21 @@ async def test_only_the_wanted_ranges_are_requested(tmp_path: Path) -> None:
     assert fetched.received_bytes == HEAD_BYTES + len(WANTED)
     assert (fetched.size_bytes, fetched.proof) == (len(WANTED), "length+chapters")
     assert fetched.excerpt == f'"v1" {fetched.received_bytes}'
+
+
+async def test_progress_says_how_much_there_will_be(tmp_path: Path) -> None:
+    """Once the head is there; nobody can draw a bar before."""
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(name="made.bin", excerpt=begin)
+    (started,) = (event for event in r.events if isinstance(event, TransferStarted))
+    seen = [event for event in r.events if isinstance(event, TransferProgress)]
+    assert started.size_bytes is None and seen[0].total_bytes is None
+    assert seen[-1].total_bytes == seen[-1].done_bytes == HEAD_BYTES + len(WANTED)
+    shown = Transfers()
+    shown.begin(started, 0.0)
+    shown.progress(seen[-1], 1.0)
+    (file,) = shown.active.values()
+    assert file.total_bytes == file.done_bytes
 
 
 async def test_all_ranges_are_of_one_version(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ _BY_REASON = {
     "store-expired": "Renew the credentials, as by `aws sso login`; the next run continues.",
     "store-name": "Choose another, or a shorter, `directory` or `layout`.",
     "store-no-bucket": "Make the bucket, or correct its name, `region` or `endpoint`.",
+    "store-odd-name": "Rename or remove that object, or choose another `directory`.",
     "store-quota": "Make room in the store, or raise its quota; the next run continues.",
     "too-large": "Raise the limit on the size, if the file is right to be so large.",
     "worker-error": "Report it, with the traceback in the log of the worker.",

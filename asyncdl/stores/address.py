@@ -51,8 +51,10 @@ class StoreAddress:
                 " hyphens between them"
             )
         prefix = prefix.strip("/")
-        if prefix and not all(map(_is_plain, prefix.split("/"))):
-            raise ValueError("has an empty or dotted folder, or a control character, in its prefix")
+        if prefix and not is_plain(prefix):
+            raise ValueError(
+                "has an empty or dotted folder, a backslash, or a control character in its prefix"
+            )
         address = cls(scheme, bucket, prefix)
         if prefix and (problem := address.problem_of("")):
             raise ValueError(f"has a prefix whose {problem}")
@@ -96,5 +98,11 @@ class StoreAddress:
         return f"{self.scheme}://{self.bucket}/{self.key_of(path)}"
 
 
-def _is_plain(name: str) -> bool:
-    return name not in ("", ".", "..") and not any(ord(sign) < 32 for sign in name)
+def is_plain(key: str) -> bool:
+    """Return whether all stores and the library take a key as it is.
+
+    Some stores, such as SeaweedFS, drop empty folders and read backslashes as slashes.
+    """
+    return all(name not in ("", ".", "..") for name in key.split("/")) and not any(
+        sign == "\\" or ord(sign) < 32 for sign in key
+    )

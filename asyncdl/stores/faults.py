@@ -37,6 +37,7 @@ _OPENING = (
         "the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be read",
     ),
 )
+_PATH = re.compile(r'[Pp]ath "([^"]{1,200})"')
 _TOO_SLOW = re.compile(r"timed? ?out", re.IGNORECASE)
 
 _BY_CODE = {
@@ -81,6 +82,9 @@ _BY_STATUS = {
     501: Meaning("store-unsupported", "the store does not know this kind of request"),
     507: Meaning("store-quota", "the store is full"),
 }
+ODD_NAME = "store-odd-name"
+"""Reason of a listing that fails because of an object whose name the library does not take."""
+_ODD = "an empty or dotted folder"
 RETRYABLE = frozenset({"store-busy", "store-down"})
 
 
@@ -95,6 +99,8 @@ def store_error(address: str, error: Exception) -> StoreError:
     code, status = _CODE.search(text), _STATUS.search(text)
     if code is not None and code[1] in _BY_CODE:
         return _made(address, _BY_CODE[code[1]])
+    if kind == "InvalidPathError":
+        return _made(address, Meaning(ODD_NAME, f"an object has a name with {_ODD}{_named(text)}"))
     if kind == "AlreadyExistsError":
         return _made(address, Meaning("store-exists", "there is such an object already"))
     if kind in ("NotFoundError", "FileNotFoundError"):
@@ -109,6 +115,11 @@ def store_error(address: str, error: Exception) -> StoreError:
         )
     what = "no response in time" if _TOO_SLOW.search(text) else "the store cannot be reached"
     return _made(address, Meaning("store-down", what))
+
+
+def _named(text: str) -> str:
+    found = _PATH.search(text)
+    return "" if found is None else f": {''.join(filter(str.isprintable, found[1]))}"
 
 
 def opening_error(address: str, service: str, error: Exception) -> StoreError:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from asyncdl.errors import StoreError
-from asyncdl.stores.address import SCHEMES
+from asyncdl.stores.address import SCHEMES, is_plain
 from asyncdl.stores.credentials import ChainCredentials, lacking, s3_credentials
-from asyncdl.stores.faults import opening_error, store_error
+from asyncdl.stores.faults import ODD_NAME, opening_error, store_error
 from asyncdl.stores.pace import Pace
+from asyncdl.stores.s3_requests import listed_page, s3_client
 from asyncdl.stores.settings import StoreSettings
 from asyncdl.stores.upload_memory import UploadMemory
 
@@ -139,13 +142,29 @@ class ObjectStore:
         return self.put(data, path, facts)
 
     def _same_as(self, path: str, size_bytes: int, facts: Mapping[str, str]) -> StoredObject | None:
-        """Return the object of a name if it certainly has the same bytes."""
+        """Return the object of a name if it certainly has the same bytes.
+
+        Its facts alone do not say so: who copies an object, or edits it, may keep them.
+        """
         found = self.facts_of(path)
         if found is None or found[0].size_bytes != size_bytes:
             return None
-        digests = {name: value for name, value in facts.items() if name in DIGESTS}
-        is_same = bool(digests) and all(found[1].get(name) == digests[name] for name in digests)
-        return found[0] if is_same else None
+        digests = {name: facts[name] for name in DIGESTS if name in facts}
+        if not digests or any(found[1].get(name) != digests[name] for name in digests):
+            return None
+        return found[0] if self._has(path, *next(iter(digests.items()))) else None
+
+    def _has(self, path: str, algorithm: str, digest: str) -> bool:
+        """Read an object, and return whether its bytes have a digest."""
+        hasher = hashlib.new(algorithm, usedforsecurity=False)
+        try:
+            for chunk in self.chunks(path):
+                hasher.update(chunk)
+        except StoreError as error:
+            if error.is_missing or error.reason == "store-changed":
+                return False
+            raise
+        return hasher.hexdigest() == digest
 
     def put_parts(
         self, parts: Iterable[bytes], size_bytes: int, path: str, facts: Mapping[str, str]
@@ -211,11 +230,29 @@ class ObjectStore:
             )
         )
         while True:
-            page = self.pace.run(lambda: self._call(folder, lambda o, key: pages.next()))
+            try:
+                page = self.pace.run(lambda: self._call(folder, lambda o, key: pages.next()))
+            except StoreError as error:
+                if error.reason != ODD_NAME or self.address.scheme != "s3":
+                    raise
+                yield from self._list_others(f"{prefix}/" if prefix else "", pages.last)
+                return
             if page is None:
                 return
             for meta in page:
                 yield self._object(meta)
+
+    def _list_others(self, prefix: str, after: str | None) -> Iterator[StoredObject]:
+        """Yield what is listed where objects have names that the library fails at.
+
+        None of these is ours, so they are left out.
+        """
+        client = s3_client(self.settings)
+        last: str | None = after or ""
+        while last is not None:
+            read = partial(listed_page, client, self.settings, prefix, last)
+            objects, last = self.pace.run(read)
+            yield from (self._object(meta) for meta in objects if is_plain(meta["path"]))
 
     def facts_of(self, path: str) -> tuple[StoredObject, Mapping[str, str]] | None:
         """Return an object with its facts; ``None`` if there is none."""
@@ -352,14 +389,15 @@ class _Pages:
     def __init__(self, list_from: Callable[[str | None], Iterable[Any]]) -> None:
         self._list_from = list_from
         self._pages: Iterator[Any] | None = None
-        self._last: str | None = None
+        self.last: str | None = None
+        """Name behind which it goes on."""
 
     def next(self) -> Any:
         """Return the next page; ``None`` after the last one."""
-        pages, self._pages = self._pages or iter(self._list_from(self._last)), None
+        pages, self._pages = self._pages or iter(self._list_from(self.last)), None
         page = next(pages, None)
         if page:
-            self._last = page[-1]["path"]
+            self.last = page[-1]["path"]
         self._pages = pages
         return page
 

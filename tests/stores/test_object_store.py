@@ -86,6 +86,24 @@ def test_another_file_of_the_name_is_replaced(
     assert real_store.read(f"{prefix}/x.TIF") == b"right"
 
 
+def test_facts_that_stayed_with_other_bytes_do_not_save_them(
+    real_store: RealStore, store: ObjectStore, small: Path, large: Path, prefix: str
+) -> None:
+    """Else a damaged file could never be repaired: it says of itself that it is right."""
+    for path in (small, large):
+        wrong = with_another_byte(path)
+        store.put_file(wrong, path.name, facts_of(path))
+        store.put_file(path, path.name, facts_of(path))
+        assert real_store.read(f"{prefix}/{path.name}") == path.read_bytes()
+
+
+def with_another_byte(path: Path) -> Path:
+    """Return a file of the same size whose last byte is another."""
+    wrong = path.with_name(f"wrong-{path.name}")
+    wrong.write_bytes(path.read_bytes()[:-1] + b"?")
+    return wrong
+
+
 def test_two_that_write_one_name_at_once_leave_one_of_the_two(
     real_store: RealStore, store: ObjectStore, tmp_path: Path, prefix: str
 ) -> None:
@@ -357,6 +375,39 @@ def test_a_listing_that_breaks_off_goes_on_and_lacks_nothing(
             if (there := next(objects, None)) is not None:
                 found.append(there.path)
         assert found == names
+
+
+def listed(*keys: str) -> bytes:
+    """Return the response to a listing."""
+    found = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<ETag>&quot;1&quot;</ETag><Size>1</Size></Contents>"
+        for key in keys
+    )
+    body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
+@ONLY_S3
+@pytest.mark.parametrize("odd", ["p/a//b.tif", "p/../b.tif", "p//", "p/./x"])
+def test_names_that_the_library_does_not_take_are_left_out(
+    weed: Weed, door: Door, store_at: Callable[..., ObjectStore], odd: str
+) -> None:
+    """As others may write them; SeaweedFS itself changes such names."""
+    door.notice = listed("p/a.tif", odd, "p/folder/", "p/z.tif")
+    store = store_at(f"s3://{weed.bucket}/p", Pace(least_wait_s=0), endpoint=door.endpoint)
+    assert [found.path for found in store.list()] == ["a.tif", "z.tif"]
+
+
+@pytest.mark.stores("az")
+def test_a_name_that_stops_a_listing_is_said(
+    real_store: RealStore, store: ObjectStore, prefix: str
+) -> None:
+    real_store.put(f"{prefix}/a//b.tif", b"1")
+    with pytest.raises(StoreError, match=r"folder: \S+/a//b.tif") as raised:
+        list(store.list())
+    assert raised.value.reason == "store-odd-name" and raised.value.stops_run
 
 
 def test_a_reading_that_breaks_off_goes_on(

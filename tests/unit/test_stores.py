@@ -61,6 +61,7 @@ def test_an_address_is_read(text: str, address: StoreAddress) -> None:
         ("s3://host:9000/x", "credentials do not belong there"),
         ("s3://bucket/a//b", "empty or dotted folder"),
         ("s3://bucket/../b", "empty or dotted folder"),
+        ("s3://bucket/a\\b", "backslash"),
         ("az://ab/x", "no valid name of a container"),
         ("az://Landsat/x", "no valid name of a container"),
         ("az://land--sat", "no valid name of a container"),

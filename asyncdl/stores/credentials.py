@@ -11,8 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncdl.errors import ConfigError, StoreError
@@ -30,6 +31,8 @@ class ChainCredentials(NamedTuple):
     current: Callable[[], Mapping[str, Any]]
     """Gives the credentials of now; may block."""
     region: str | None
+    endpoint: str | None
+    """URL of the service, if the config of the chain names one."""
     renewed: Callable[[], bool]
     """Asks the chain anew after the store has refused credentials as expired; returns whether it
     has others since. Blocks."""
@@ -48,9 +51,29 @@ def botocore_session(profile: str | None) -> Any:
         raise ConfigError("no such profile", key="store.profile", value=profile, allowed=known)
     try:
         session.get_scoped_config()
+    except exceptions.ProfileNotFound:
+        name = session.get_config_variable("profile")
+        raise ConfigError("no such profile", key="AWS_PROFILE", value=name) from None
     except exceptions.BotoCoreError as error:
         raise ConfigError(f"the AWS config cannot be read: {type(error).__name__}") from None
     return session
+
+
+def endpoint_of(session: Any) -> str | None:
+    """Return the URL of S3 that the environment or the profile names, as AWS's tools take it.
+
+    Source: AWS, "Service-specific endpoints" of the SDKs and Tools Reference Guide.
+    """
+    from botocore.configprovider import ConfiguredEndpointProvider
+
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    found: str | None = ConfiguredEndpointProvider(
+        full_config=session.full_config,
+        scoped_config=session.get_scoped_config(),
+        client_name="s3",
+    ).provide()
+    return found
 
 
 def lacking() -> ConfigError:
@@ -67,7 +90,7 @@ def s3_credentials(address: str, profile: str | None) -> ChainCredentials:
     if profile is None and (given := _in_environment()) is not None:
         return given
     chain = _Chain(address, profile)
-    return ChainCredentials(chain.current, chain.region, chain.renewed)
+    return ChainCredentials(chain.current, chain.region, chain.endpoint, chain.renewed)
 
 
 class _Chain:
@@ -80,18 +103,21 @@ class _Chain:
         self._address, self._profile = address, profile
         self._lock = threading.Lock()
         self._renewed_at_s: float | None = None
-        self._found, self.region = self._look_up()
+        self._found, session = self._look_up()
+        self.region: str | None = session.get_config_variable("region")
+        self.endpoint = endpoint_of(session)
         with _refusals_of(address):
             self._last = self._found.get_frozen_credentials()
 
-    def _look_up(self) -> tuple[Any, str | None]:
+    def _look_up(self) -> tuple[Any, Any]:
+        """Return the credentials of a new session, and the session."""
         session = botocore_session(self._profile)
         with _refusals_of(self._address):
             found = session.get_credentials()
         if found is None:
             detail = "no credentials were found for the store"
             raise StoreError(self._address, detail, reason="store-credentials")
-        return found, session.get_config_variable("region")
+        return found, session
 
     def current(self) -> Mapping[str, Any]:
         """Return the credentials of now."""
@@ -122,17 +148,29 @@ class _Chain:
 def _in_environment() -> ChainCredentials | None:
     """Return the keys and the region of the environment, if it has all of them.
 
-    They come first in the chain, and the rest of it takes a second to load.
+    They come first in the chain, and the rest of it takes a second to load. It is loaded if a
+    file of it may name the service.
     """
     key, secret = (os.environ.get(f"AWS_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if not (key and secret and region):
+    if not (key and secret and region) or _is_endpoint_in_files():
         return None
     token = os.environ.get("AWS_SESSION_TOKEN")
     found = {
         "access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None,
     }  # fmt: skip
-    return ChainCredentials(lambda: found, region, lambda: False)
+    return ChainCredentials(lambda: found, region, None, lambda: False)
+
+
+def _is_endpoint_in_files() -> bool:
+    """Return whether the files of the AWS config have the word for it, of whichever profile."""
+    names = {"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"}
+    for variable, name in names.items():
+        path = Path(os.environ.get(variable) or f"~/.aws/{name}")
+        with suppress(OSError, RuntimeError):  # the latter without a home
+            if b"endpoint_url" in path.expanduser().read_bytes():
+                return True
+    return False
 
 
 @contextmanager

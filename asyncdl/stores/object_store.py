@@ -8,16 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar
 
 from asyncdl.errors import StoreError
 from asyncdl.stores.address import SCHEMES, is_plain
-from asyncdl.stores.credentials import ChainCredentials, lacking, s3_credentials
+from asyncdl.stores.credentials import lacking, s3_credentials
 from asyncdl.stores.faults import ODD_NAME, opening_error, store_error
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.s3_requests import listed_page, s3_client
-from asyncdl.stores.settings import StoreSettings
+from asyncdl.stores.settings import StoreSettings, checked_url
 from asyncdl.stores.upload_memory import UploadMemory
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ MOST_PARTS = 10_000
 PARTS_AT_ONCE = 4
 """Of one upload: their bytes are in memory."""
 READ_BYTES = MIB
+RANGE_BYTES = 64 * 1024
+"""Read at once from an object that is open."""
 MOST_BREAKS = 5
 """So many times in a row a response may break off before its first byte."""
 
@@ -275,20 +278,21 @@ class ObjectStore:
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Return the beginning of an object; ``None`` if there is none."""
-        try:
-            found = self.pace.run(lambda: self._call(path, lambda o, key: o.get(self._client, key)))
-            data = b""
-            for chunk in found.stream(min_chunk_size=min(max_bytes, READ_BYTES)):
-                data += bytes(chunk)
+
+        def attempt() -> bytes:
+            found, data = self._get_once(path, {}), b""
+            for chunk in self._stream(path, found):
+                data += chunk
                 if len(data) >= max_bytes:
                     break
+            return data[:max_bytes]
+
+        try:
+            return self.pace.run(attempt)
         except StoreError as error:
             if error.is_missing:
                 return None
             raise
-        except Exception as error:
-            raise store_error(self.address.url_of(path), error) from None
-        return data[:max_bytes]
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """Yield all bytes of an object, some at a time; after a break it goes on where it was.
@@ -298,7 +302,7 @@ class ObjectStore:
         options: dict[str, Any] = {}
         read_bytes = begun_bytes = breaks = 0
         while True:
-            found = self._get(path, options)
+            found = self.pace.run(partial(self._get_once, path, options))
             try:
                 for chunk in self._stream(path, found):
                     read_bytes += len(chunk)
@@ -313,10 +317,8 @@ class ObjectStore:
             begun_bytes = read_bytes
             options = {"range": {"offset": read_bytes}, "if_match": found.meta["e_tag"]}
 
-    def _get(self, path: str, options: Mapping[str, Any]) -> Any:
-        return self.pace.run(
-            lambda: self._call(path, lambda o, key: o.get(self._client, key, options=options))
-        )
+    def _get_once(self, path: str, options: Mapping[str, Any]) -> Any:
+        return self._call(path, lambda o, key: o.get(self._client, key, options=options))
 
     def _stream(self, path: str, found: Any) -> Iterator[bytes]:
         chunks = iter(found.stream(min_chunk_size=READ_BYTES))
@@ -324,13 +326,22 @@ class ObjectStore:
             yield bytes(chunk)
 
     def open(self, path: str) -> BinaryIO:
-        """Return an object as a file that reads ranges as it is asked for them."""
-        reader = self.pace.run(
-            lambda: self._call(
-                path, lambda o, key: o.open_reader(self._client, key, buffer_size=64 * 1024)
-            )
+        """Return an object as a file that reads ranges as it is asked for them.
+
+        Its methods raise StoreError, also if the object has changed meanwhile.
+        """
+        found = self.pace.run(partial(self._get_once, path, {"head": True})).meta
+        return BufferedReader(
+            _Ranges(partial(self._range, path, found), found["size"]), RANGE_BYTES
         )
-        return cast(BinaryIO, _Reader(reader, self.address.url_of(path)))
+
+    def _range(self, path: str, found: Mapping[str, Any], offset: int, count: int) -> bytes:
+        options = {"range": (offset, offset + count), "if_match": found["e_tag"]}
+
+        def read(o: Any, key: str) -> bytes:
+            return bytes(o.get(self._client, key, options=options).bytes())
+
+        return self.pace.run(partial(self._call, path, read))
 
     # --- removed, moved -------------------------------------------------------------------
 
@@ -417,33 +428,38 @@ class suppress_missing(suppress):  # noqa: N801 - used like `suppress`
         return isinstance(error, StoreError) and error.is_missing
 
 
-class _Reader:
-    """A file-like object over the library's reader, with our errors."""
+class _Ranges(RawIOBase):
+    """An object that can be read from any byte on.
 
-    def __init__(self, reader: Any, url: str) -> None:
-        self._reader = reader
-        self._url = url
+    Args:
+        read: Returns some bytes from an offset on.
+        size_bytes: Of all of it.
+    """
 
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return bytes(self._reader.read(None if size < 0 else size))
-        except Exception as error:
-            raise store_error(self._url, error) from None
+    def __init__(self, read: Callable[[int, int], bytes], size_bytes: int) -> None:
+        self._read = read
+        self._size_bytes = size_bytes
+        self._position = 0
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return int(self._reader.seek(offset, whence))
+    def readable(self) -> bool:
+        return True
 
-    def tell(self) -> int:
-        return int(self._reader.tell())
+    def seekable(self) -> bool:
+        return True
 
-    def __enter__(self) -> _Reader:
-        return self
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        base = {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._size_bytes}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
-
-    def close(self) -> None:
-        self._reader.close()
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), self._size_bytes - self._position)
+        if count <= 0:
+            return 0
+        data = self._read(self._position, count)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 def part_size(size_bytes: int) -> int:
@@ -501,36 +517,31 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
         raise lacking() from None
     stores: Any = obstore.store
     address, where = settings.address, str(settings.address)
-    pace = pace or Pace(settings.max_wait_s)
-    is_clear = (settings.service_url or "").startswith("http://")
+    found = s3_credentials(where, settings.profile) if address.scheme == "s3" else None
+    url = checked_url(settings.service_url or (found.endpoint if found is not None else None))
     options: dict[str, Any] = {
-        "client_options": {**_CLIENT, **({"allow_http": True} if is_clear else {})},
+        "client_options": {**_CLIENT, "allow_http": (url or "").startswith("http://")},
         "retry_config": _RETRIES,
     }
-    found = s3_credentials(where, settings.profile) if address.scheme == "s3" else None
     try:
         if found is not None:
-            client = stores.S3Store(address.bucket, **_s3(settings, found), **options)
+            region = settings.region or found.region or "us-east-1"
+            options |= {"config": _s3(url, region), "credential_provider": found.current}
+            client = stores.S3Store(address.bucket, **options)
         elif address.scheme == "gs":
-            client = stores.GCSStore(address.bucket, config=_gs(settings), **options)
+            config = {} if url is None else {"base_url": url}
+            client = stores.GCSStore(address.bucket, config=config, **options)
         else:
-            client = stores.AzureStore(address.bucket, config=_az(settings), **options)
+            config = {} if url is None else {"endpoint": url}
+            client = stores.AzureStore(address.bucket, config=config, **options)
     except stores.BaseError as error:
         raise opening_error(where, SCHEMES[address.scheme], error) from None
-    return ObjectStore(settings, client, pace, *([] if found is None else [found.renewed]))
+    renewed = [] if found is None else [found.renewed]
+    return ObjectStore(settings, client, pace or Pace(settings.max_wait_s), *renewed)
 
 
-def _s3(settings: StoreSettings, found: ChainCredentials) -> dict[str, Any]:
-    config: dict[str, Any] = {"region": settings.region or found.region or "us-east-1"}
-    if settings.service_url is not None:
-        # Services other than Amazon's seldom have a host for each bucket.
-        config |= {"endpoint": settings.service_url, "virtual_hosted_style_request": False}
-    return {"config": config, "credential_provider": found.current}
-
-
-def _gs(settings: StoreSettings) -> dict[str, Any]:
-    return {} if settings.service_url is None else {"base_url": settings.service_url}
-
-
-def _az(settings: StoreSettings) -> dict[str, Any]:
-    return {} if settings.service_url is None else {"endpoint": settings.service_url}
+def _s3(url: str | None, region: str) -> dict[str, Any]:
+    if url is None:
+        return {"region": region}
+    # Services other than Amazon's seldom have a host for each bucket.
+    return {"region": region, "endpoint": url, "virtual_hosted_style_request": False}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from asyncdl.errors import StoreError
-from asyncdl.stores.credentials import botocore_session
+from asyncdl.stores.credentials import botocore_session, endpoint_of
 from asyncdl.stores.faults import store_error
-from asyncdl.stores.settings import StoreSettings
+from asyncdl.stores.settings import StoreSettings, checked_url
 
 
 def s3_client(settings: StoreSettings) -> Any:
@@ -18,10 +18,11 @@ def s3_client(settings: StoreSettings) -> Any:
     from botocore.config import Config
 
     session = botocore_session(settings.profile)
-    style = {"addressing_style": "auto" if settings.service_url is None else "path"}
+    url = checked_url(settings.service_url or endpoint_of(session))
+    style = {"addressing_style": "auto" if url is None else "path"}
     return session.create_client(
         "s3",
-        endpoint_url=settings.service_url,
+        endpoint_url=url,
         region_name=settings.region or session.get_config_variable("region") or "us-east-1",
         config=Config(s3=style, connect_timeout=10, read_timeout=60),
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from asyncdl.errors import ConfigError
 from asyncdl.stores.address import StoreAddress
 
 ENDPOINT_VARIABLES = {
@@ -36,3 +38,19 @@ class StoreSettings:
         names = ENDPOINT_VARIABLES.get(self.address.scheme, ())
         found = (os.environ[name] for name in names if os.environ.get(name))
         return self.endpoint if self.endpoint is not None else next(found, None)
+
+
+def checked_url(url: str | None) -> str | None:
+    """Return the URL of a service without a slash at its end.
+
+    Raises: ConfigError, if it is none; one from the environment or an AWS config was never read.
+    """
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ConfigError(
+            "not the URL of a service", key="store.endpoint", value=url,
+            allowed="an http or https URL without a user, such as https://minio.example.org:9000",
+        )  # fmt: skip
+    return url.rstrip("/")

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from io import SEEK_END
 from pathlib import Path
 
 import pytest
 
 from asyncdl.errors import ConfigError, StoreError
 from asyncdl.stores import upload_memory
+from asyncdl.stores.abandoned import unfinished_uploads
 from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, ObjectStore
 from asyncdl.stores.pace import Pace
 from tests.stores.door import SLOW_DOWN, Door, refusal
@@ -321,6 +323,44 @@ def test_a_profile_gives_credentials(
     assert list(store_at("s3://landsat/none", profile="land").list()) == []
     with pytest.raises(ConfigError, match=r"no such profile.*land"):
         store_at("s3://landsat/none", profile="sea")
+    monkeypatch.setenv("AWS_PROFILE", "lake")
+    with pytest.raises(ConfigError, match=r"AWS_PROFILE = .lake.: no such profile"):
+        store_at("s3://landsat/none")
+
+
+SERVICES = ("endpoint_url = {}", "services = ours\n[services ours]\ns3 =\n  endpoint_url = {}")
+
+
+@ONLY_S3
+@pytest.mark.parametrize("named", SERVICES, ids=["profile", "services"])
+def test_a_profile_names_the_service(
+    weed: Weed,
+    store_at: Callable[..., ObjectStore],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    prefix: str,
+    named: str,
+) -> None:
+    """As AWS's own tools take it, with keys of the environment, too."""
+    (tmp_path / "config").write_text(f"[profile land]\n{named.format(weed.endpoint)}/\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "land")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    weed.put(f"{prefix}/x", b"1")
+    weed.begin_upload(f"{prefix}/y")
+    store = store_at(f"s3://{weed.bucket}/{prefix}", endpoint=None)
+    assert [found.path for found in store.list()] == ["x"]
+    assert [upload.path for upload in unfinished_uploads(store.settings)] == ["y"]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8333", "http://", "https://key:word@host", "s3.test"])
+def test_a_service_without_a_url_is_said(
+    store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch, kind: str, url: str
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT" if kind == "az" else "AWS_ENDPOINT_URL", url)
+    with pytest.raises(ConfigError, match="not the URL of a service") as raised:
+        store_at(f"{kind}://landsat/x", endpoint=url if kind == "gs" else None)
+    assert "word" not in str(raised.value)
 
 
 @pytest.mark.parametrize("notice", [b"", SLOW_DOWN], ids=["away", "slow down"])
@@ -437,6 +477,28 @@ def test_a_reading_that_breaks_off_goes_on(
     door.is_shut = False
     with pytest.raises(StoreError, match="has changed meanwhile"):
         b"".join(chunks)
+
+
+def test_what_is_open_goes_on_after_an_outage(
+    real_store: RealStore, door: Door, store_at: Callable[..., ObjectStore], prefix: str
+) -> None:
+    """As headers of rasters are read for STAC items."""
+
+    def open_the_door(error: StoreError, left_s: float) -> None:
+        door.is_shut = False
+
+    where = f"{real_store.scheme}://{real_store.bucket}/{prefix}"
+    store = store_at(where, Pace(30, on_wait=open_the_door), endpoint=through(door, real_store))
+    data = bytes(range(256)) * 1024
+    store.put(data, "x")
+    with store.open("x") as file:
+        assert file.read(4) == data[:4]
+        door.shut()
+        assert file.seek(-5, SEEK_END) == len(data) - 5 and file.read() == data[-5:]
+        assert file.seek(70_000) == file.tell() == 70_000 and file.read(9) == data[70_000:70_009]
+        store.put(b"another", "x")
+        with pytest.raises(StoreError, match="has changed meanwhile"):
+            file.seek(200_000) and file.read(1)
 
 
 @ONLY_S3

@@ -2,7 +2,9 @@
 
 Locks of an operating system do not reach another machine, and clocks of two machines differ.
 So whoever finds the object watches it: if it does not change for :data:`LEASE_S`, its holder is
-gone. It is made, taken over and renewed on conditions that the store checks.
+gone. Only what a run with the same state folder has left is taken over at once, as the lock of that
+folder has shown that there is none any more. The object is made, taken over and renewed on
+conditions that the store checks.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from asyncdl.errors import StoreError
 from asyncdl.stores.object_store import ObjectStore, StoredObject
@@ -41,10 +44,12 @@ class Lease:
     Args:
         store: The place.
         path: Of the object.
+        owner: Of this machine, what no two runs have at once, such as a locked folder.
     """
 
     store: ObjectStore
     path: str
+    owner: str
     _held: StoredObject | None = None
     _renewals: int = 0
     _mark: str = ""
@@ -76,10 +81,10 @@ class Lease:
                 raise
         found = self._found()
         if found is not None:
-            holder, host = self._holder()
-            if host != socket.gethostname():
-                on_wait(holder)
-                self._check_gone(found, holder, lease_s, sleep)
+            holder = self._holder()
+            if (holder.host, holder.owner) != (socket.gethostname(), self.owner):
+                on_wait(holder.name)
+                self._check_gone(found, holder.name, lease_s, sleep)
         self._take(found)
 
     def _check_gone(
@@ -105,7 +110,7 @@ class Lease:
                 self._held = self.store.put(self._text(), self.path, over=found)
         except StoreError as error:
             if error.reason in ("store-exists", "store-changed"):
-                raise StoreBusy(self._holder()[0]) from None
+                raise StoreBusy(self._holder().name) from None
             raise
 
     def renew(self) -> None:
@@ -118,7 +123,7 @@ class Lease:
         except StoreError as error:
             if error.reason in ("store-exists", "store-changed"):
                 self._held = None
-                raise StoreBusy(self._holder()[0]) from None
+                raise StoreBusy(self._holder().name) from None
             raise
 
     def release(self) -> None:
@@ -140,20 +145,28 @@ class Lease:
             {
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
+                "owner": self.owner,
                 "mark": self._mark,
                 "renewals": self._renewals,
             }
         ).encode()
 
-    def _holder(self) -> tuple[str, str]:
-        """Return who holds the place, for people, and on which host."""
+    def _holder(self) -> _Holder:
         data = self.store.read(self.path, _LONGEST_BYTES) or b""
         try:
             found = json.loads(data)
-            pid, host = (
-                int(found["pid"]),
-                "".join(filter(str.isprintable, str(found["host"])))[:255],
-            )
-        except (ValueError, KeyError, TypeError):
-            return "", ""
-        return f"process {pid} on {host}", host
+            pid, host = int(found["pid"]), str(found["host"])
+            owner = str(found.get("owner"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _Holder()
+        shown = "".join(filter(str.isprintable, host))[:255]
+        return _Holder(f"process {pid} on {shown}", host, owner)
+
+
+class _Holder(NamedTuple):
+    """Who holds a place; empty if that cannot be read."""
+
+    name: str = ""
+    """For people."""
+    host: str = ""
+    owner: str = ""

@@ -55,10 +55,10 @@ async def test_the_report_is_beside_the_files_and_in_the_state_folder(
 async def test_a_place_that_another_run_holds_is_left_alone(
     store_bench: StoreBench, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holder = Lease(store, HOLDER)
+    """Be it one of the same machine, with its state elsewhere."""
+    holder = Lease(store, HOLDER, "a")
     holder.acquire(lambda text: None)
     here = socket.gethostname()
-    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     monkeypatch.setattr(store_state, "_sleep", lambda seconds: holder.renew())
     with pytest.raises(DirectoryBusyError, match=f"{store_bench.target} is in use.*on {here}"):
         await store_bench.run(RED)
@@ -71,7 +71,7 @@ async def test_a_place_that_another_run_holds_is_left_alone(
 async def test_a_place_whose_holder_is_gone_is_taken_over(
     store_bench: StoreBench, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Lease(store, HOLDER).acquire(lambda text: None)
+    Lease(store, HOLDER, "a").acquire(lambda text: None)
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     monkeypatch.setattr(store_state, "_sleep", lambda seconds: None)
     monkeypatch.setattr(lease, "LEASE_S", 5.0)

@@ -19,7 +19,7 @@ def refuse(seconds: float) -> None:
 def test_a_place_is_held_once_and_free_again(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = Lease(store, "holder.json"), Lease(store, "holder.json")
+    first, second = Lease(store, "holder.json", "a"), Lease(store, "holder.json", "a")
     first.acquire(lambda holder: None, sleep=refuse)
     here = socket.gethostname()
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
@@ -37,7 +37,7 @@ def test_a_place_is_held_once_and_free_again(
 def test_a_holder_that_is_gone_loses_the_place(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone, later = Lease(store, "holder.json"), Lease(store, "holder.json")
+    gone, later = Lease(store, "holder.json", "a"), Lease(store, "holder.json", "a")
     gone.acquire(lambda holder: None)
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     waits: list[float] = []
@@ -50,5 +50,22 @@ def test_a_holder_that_is_gone_loses_the_place(
 
 
 def test_on_the_same_machine_the_lock_of_the_state_has_decided(store: ObjectStore) -> None:
-    Lease(store, "holder.json").acquire(lambda holder: None)
-    Lease(store, "holder.json").acquire(lambda holder: None, sleep=refuse)
+    Lease(store, "holder.json", "a").acquire(lambda holder: None)
+    Lease(store, "holder.json", "a").acquire(lambda holder: None, sleep=refuse)
+
+
+def test_on_the_same_machine_another_state_decides_nothing(store: ObjectStore) -> None:
+    """Nor does a machine of the same name, as clones and containers have it."""
+    first = Lease(store, "holder.json", "a")
+    first.acquire(lambda holder: None)
+    with pytest.raises(StoreBusy):
+        Lease(store, "holder.json", "b").acquire(lambda holder: None, sleep=lambda s: first.renew())
+    first.renew()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"pid": "x"}', bytes(range(256)) * 20])
+def test_what_says_nothing_of_its_holder_is_watched(store: ObjectStore, data: bytes) -> None:
+    store.put(data, "holder.json")
+    waits: list[float] = []
+    Lease(store, "holder.json", "").acquire(lambda holder: None, lease_s=11, sleep=waits.append)
+    assert sum(waits) == 11

@@ -8,6 +8,7 @@ journal is written before each act, and no store could follow.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,8 @@ JOURNAL_COPY = f"{STATE_FOLDER}/{JOURNAL_NAME}"
 HOLDER = f"{STATE_FOLDER}/holder.json"
 _LAST_COPY = "copy-in-store.json"
 """File of the state folder that says which copy has the same as the journal here, or less."""
+_OWNER = "owner-in-store"
+"""File of the state folder with a random name for it."""
 _STEP_S = 0.1
 
 
@@ -49,13 +52,22 @@ class StoreState:
             cannot be used.
         """
         store = self._placer.store
-        lease = Lease(store, HOLDER)
+        lease = Lease(store, HOLDER, self._owner())
         try:
             lease.acquire(self._say, sleep=_sleep)
         except StoreBusy as busy:
             raise self._busy(busy) from None
         self._lease = lease
         self._take_over()
+
+    def _owner(self) -> str:
+        """Return what names the state folder, which this run has locked."""
+        path = self._folder / _OWNER
+        with suppress(OSError):
+            if owner := path.read_text("ascii", "replace").strip():
+                return owner
+        write_file(path, [secrets.token_hex(8).encode()], durable=False)
+        return path.read_text("ascii")
 
     def _say(self, holder: str) -> None:
         self._on_wait(

@@ -92,7 +92,7 @@ class EarlyUpload:
         # so that no byte is read before it is ready.
         with suppress(StoreError, OSError, _Void), self._part.open("rb", buffering=0) as file:
             self._made = self._store.put_parts(
-                self._parts(file), planned.size_bytes, planned.path, planned.facts
+                self._parts(file), planned.size_bytes, planned.path, planned.facts, self._check
             )
 
     def _parts(self, file: FileIO) -> Iterator[bytes]:
@@ -121,6 +121,7 @@ class EarlyUpload:
             self._check()
 
     def _check(self) -> None:
+        """Raise if no object shall come of it."""
         if self._is_right is False:
             raise _Void
 

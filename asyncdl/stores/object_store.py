@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from asyncdl.errors import StoreError
 from asyncdl.stores.address import SCHEMES, is_plain
+from asyncdl.stores.call_threads import CallThreads
 from asyncdl.stores.credentials import lacking, s3_credentials
 from asyncdl.stores.faults import ODD_NAME, opening_error, store_error
 from asyncdl.stores.pace import Pace
@@ -98,6 +100,7 @@ class ObjectStore:
         self.address = settings.address
         self.pace = pace
         self._client = client
+        self._threads = CallThreads()
         self._memory = UploadMemory(settings.memory_bytes)
         self._parts_at_once = parts_at_once(settings.memory_bytes)
 
@@ -125,7 +128,7 @@ class ObjectStore:
 
         def attempt() -> StoredObject:
             with source.open("rb", buffering=0) as file:
-                parts = _chunks(file, part_size(size_bytes), self.pace.check_cancelled)
+                parts = iter(partial(file.read, part_size(size_bytes)), b"")
                 return self.put_parts(parts, size_bytes, path, facts)
 
         with self._memory.taken(parts_memory(size_bytes, self._parts_at_once)):
@@ -170,19 +173,36 @@ class ObjectStore:
         return hasher.hexdigest() == digest
 
     def put_parts(
-        self, parts: Iterable[bytes], size_bytes: int, path: str, facts: Mapping[str, str]
+        self,
+        parts: Iterable[bytes],
+        size_bytes: int,
+        path: str,
+        facts: Mapping[str, str],
+        check_cancelled: Callable[[], None] | None = None,
     ) -> StoredObject:
         """Upload some bytes in parts, in one attempt. The name has them once there are no more.
 
         Args:
-            parts: Of :func:`part_size`, but for the last. They are taken in this thread, as soon
+            parts: Of :func:`part_size`, but for the last. They are taken in another thread, as soon
                 as there is room for another; what they raise leaves no object and no parts.
             size_bytes: Of all of them.
-            path: As for :meth:`put_file`, as is the rest.
+            path: As for :meth:`put_file`.
+            facts: As for :meth:`put_file`.
+            check_cancelled: Raises if the upload shall end; by default that of the pace.
         """
+        is_cancelled = threading.Event()
+
+        def check() -> None:
+            try:
+                (check_cancelled or self.pace.check_cancelled)()
+            except BaseException:
+                is_cancelled.set()
+                raise
+
         made = self._put(
             path,
-            iter(parts),
+            _until(is_cancelled, parts),
+            check,
             attributes=_attributes(path, facts),
             use_multipart=True,
             chunk_size=part_size(size_bytes),
@@ -214,13 +234,15 @@ class ObjectStore:
         attributes = _attributes(path, facts or {})
         made = self.pace.run(
             lambda: self._put(
-                path, data, attributes=attributes, mode=condition, use_multipart=False
+                path, data, None, attributes=attributes, mode=condition, use_multipart=False
             )
         )
         return StoredObject(path, len(data), *_tags(made))
 
-    def _put(self, path: str, data: Any, **options: Any) -> Mapping[str, Any]:
-        return self._call(path, lambda o, key: o.put(self._client, key, data, **options))
+    def _put(
+        self, path: str, data: Any, check: Callable[[], None] | None, **options: Any
+    ) -> Mapping[str, Any]:
+        return self._call(path, lambda o, key: o.put(self._client, key, data, **options), check)
 
     # --- found ----------------------------------------------------------------------------
 
@@ -363,12 +385,18 @@ class ObjectStore:
 
         return obstore
 
-    def _call(self, path: str, call: Callable[[Any, str], T]) -> T:
+    def _call(
+        self,
+        path: str,
+        call: Callable[[Any, str], T],
+        check_cancelled: Callable[[], None] | None = None,
+    ) -> T:
         """Make one call of the library. Raises: StoreError, instead of its exceptions."""
-        self.pace.check_cancelled()
+        check = check_cancelled or self.pace.check_cancelled
+        check()
         obstore = self._library()
         try:
-            return call(obstore, self.address.key_of(path))
+            return self._threads.run(partial(call, obstore, self.address.key_of(path)), check)
         except FileNotFoundError as error:
             if error.errno is not None:
                 raise  # a file of the local disk; the library's has no number
@@ -482,11 +510,11 @@ def parts_memory(size_bytes: int, at_once: int) -> int:
     return (at_once + _OTHER_PARTS) * part_size(size_bytes)
 
 
-def _chunks(file: Any, part_bytes: int, check_cancelled: Callable[[], None]) -> Iterator[bytes]:
-    # The library calls this in the thread that called it, so a check of ours raises there.
-    while data := file.read(part_bytes):
-        check_cancelled()
-        yield data
+def _until(is_cancelled: threading.Event, parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        if is_cancelled.is_set():
+            raise InterruptedError
+        yield part
 
 
 def _tags(meta: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,8 +7,6 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -44,7 +42,7 @@ class Azurite:
     """A running store with one container."""
 
     folder: Path
-    port: int
+    port: int = field(default_factory=lambda: free_ports(1)[0])
     scheme: str = "az"
     bucket: str = "landsat"
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -152,15 +150,3 @@ def signature(rights: str) -> str:
         expiry=now + timedelta(hours=1), start=now - timedelta(minutes=5), protocol="https,http",
     )  # fmt: skip
     return made
-
-
-@contextmanager
-def running_azurite(folder: Path) -> Iterator[Azurite]:
-    """Start a store for the block."""
-    folder.mkdir(parents=True, exist_ok=True)
-    azurite = Azurite(folder, free_ports(1)[0])
-    try:
-        azurite.start()
-        yield azurite
-    finally:
-        azurite.stop()

@@ -15,10 +15,10 @@ from asyncdl.stores.object_store import ObjectStore, open_store
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
 from tests.stores import azurite, fake_google
-from tests.stores.azurite import Azurite, running_azurite
+from tests.stores.azurite import Azurite
 from tests.stores.door import Door
-from tests.stores.fake_google import FakeGoogle, running_google
-from tests.stores.real_store import RealStore, act_as, through
+from tests.stores.fake_google import FakeGoogle
+from tests.stores.real_store import RealStore, act_as, running, through
 from tests.stores.store_bench import StoreBench
 from tests.stores.weed import Weed, program, running_weed
 
@@ -45,16 +45,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
 def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     if azurite.program() is None or importlib.util.find_spec("azure") is None:
         pytest.skip(azurite.why_not())
-    with running_azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
+    with running(Azurite(tmp_path_factory.mktemp("azurite"))) as store:
+        yield store
 
 
 @pytest.fixture(scope="session")
 def google_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGoogle]:
     if fake_google.program() is None or importlib.util.find_spec("obstore") is None:
         pytest.skip("no fake-gcs-server or no obstore (make beyond)")
-    with running_google(tmp_path_factory.mktemp("google")) as running:
-        yield running
+    with running(FakeGoogle(tmp_path_factory.mktemp("google"))) as store:
+        yield store
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def real_store(
 ) -> RealStore:
     """A store, with credentials for it in the environment."""
     name = {"s3": "server", "az": "azurite_server", "gs": "google_server"}[kind]
-    running: RealStore = request.getfixturevalue(name)
-    act_as(monkeypatch, running.environment())
-    return running
+    found: RealStore = request.getfixturevalue(name)
+    act_as(monkeypatch, found.environment())
+    return found
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,7 +59,7 @@ class FakeGoogle:
     """A running store with one bucket, behind its gate."""
 
     folder: Path
-    inner_port: int
+    inner_port: int = field(default_factory=lambda: free_ports(1)[0])
     scheme: str = "gs"
     bucket: str = "landsat"
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -278,15 +278,3 @@ def _tags(described: Mapping[str, Any]) -> dict[str, str]:
 def _xml(name: str, **values: str) -> Reply:
     inner = "".join(f"<{key}>{value}</{key}>" for key, value in values.items())
     return Reply(200, f"<{name}>{inner}</{name}>".encode(), {"Content-Type": "application/xml"})
-
-
-@contextmanager
-def running_google(folder: Path) -> Iterator[FakeGoogle]:
-    """Start a store for the block."""
-    folder.mkdir(parents=True, exist_ok=True)
-    google = FakeGoogle(folder, free_ports(1)[0])
-    try:
-        google.start()
-        yield google
-    finally:
-        google.stop()

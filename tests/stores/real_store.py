@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -17,8 +19,15 @@ READER = ("reader", "only looks")
 class RealStore(Protocol):
     """A running store with one bucket, or container."""
 
+    folder: Path
     scheme: str
     bucket: str
+
+    def start(self) -> None:
+        """Start it, and wait until it has its bucket."""
+
+    def stop(self) -> None:
+        """End it."""
 
     @property
     def endpoint(self) -> str:
@@ -57,6 +66,20 @@ class RealStore(Protocol):
 
     def uploads(self, prefix: str) -> list[str]:
         """Return the keys below a prefix of uploads that were begun and not finished."""
+
+
+S = TypeVar("S", bound=RealStore)
+
+
+@contextmanager
+def running(store: S) -> Iterator[S]:
+    """Start a store for the block."""
+    store.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        store.start()
+        yield store
+    finally:
+        store.stop()
 
 
 def keys_of(store: RealStore, prefix: str = "") -> dict[str, bytes]:

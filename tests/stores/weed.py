@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.stores.real_store import ADMIN, READER, WRITER
+from tests.stores.real_store import ADMIN, READER, WRITER, running
 
 _IDENTITIES = {
     "identities": [
@@ -208,15 +208,12 @@ def _sockets() -> Iterator[list[socket.socket]]:
 @contextmanager
 def running_weed(folder: Path, volume_mib: int = 64) -> Iterator[Weed]:
     """Start a store for the block."""
-    folder.mkdir(parents=True, exist_ok=True)
     ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-    weed = Weed(folder, ports, volume_mib=volume_mib)
     try:
-        weed.start()
-        yield weed
+        with running(Weed(folder, ports, volume_mib=volume_mib)) as weed:
+            yield weed
     finally:
-        weed.stop()
         for name in ("filer-grpc", "s3-grpc", "s3", "filer"):
-            for port in weed.ports.values():
+            for port in ports.values():
                 with suppress(OSError):
                     os.unlink(f"/tmp/seaweedfs-{name}-{port}.sock")

@@ -43,6 +43,8 @@ class Door:
     """What is sent instead to requests with some text in their head, such as an access key."""
     hold_after_bytes: int | None = None
     """So many bytes pass on to the store, the rest waits for :meth:`open`; ``None`` for all."""
+    break_after_bytes: int | None = None
+    """So many bytes come back from the store, then one connection breaks off; ``None``: none."""
     _listener: socket.socket = field(init=False)
     _open: list[socket.socket] = field(default_factory=list)
     _is_held: threading.Event = field(default_factory=threading.Event)
@@ -113,6 +115,15 @@ class Door:
         if self.hold_after_bytes < 0:
             self._is_held.wait()
 
+    def count_back(self, size_bytes: int) -> None:
+        """Count what comes back. Raises: ConnectionAbortedError, once, if that is enough."""
+        if self.break_after_bytes is None:
+            return
+        self.break_after_bytes -= size_bytes
+        if self.break_after_bytes < 0:
+            self.break_after_bytes = None
+            raise ConnectionAbortedError
+
 
 _ASKED = re.compile(rb"([A-Z]{3,7} /[^ ]*) HTTP/1\.1\r\n")
 
@@ -152,6 +163,7 @@ class _Exchange:
         self._door.count(len(data))
 
     def _back(self, data: bytes) -> None:
+        self._door.count_back(len(data))
         if self._asked and data.startswith(b"HTTP/1.1 "):
             self._door.watch(f"{self._asked} answered")
 

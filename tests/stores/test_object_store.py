@@ -17,7 +17,7 @@ import pytest
 from asyncdl.errors import ConfigError, StoreError
 from asyncdl.stores import call_threads, object_store, upload_memory
 from asyncdl.stores.abandoned import unfinished_uploads
-from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, ObjectStore
+from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, READ_BYTES, ObjectStore
 from asyncdl.stores.pace import Pace
 from tests.stores.door import SLOW_DOWN, Door, refusal
 from tests.stores.real_store import READER, WRITER, RealStore, act_as, through
@@ -496,24 +496,16 @@ def test_a_reading_that_breaks_off_goes_on(
     large: Path,
     prefix: str,
 ) -> None:
-    def open_the_door(error: StoreError, left_s: float) -> None:
-        door.is_shut = False
-
-    store = store_at(
-        f"{real_store.scheme}://{real_store.bucket}/{prefix}",
-        Pace(30, on_wait=open_the_door),
-        endpoint=through(door, real_store),
-    )
+    where = f"{real_store.scheme}://{real_store.bucket}/{prefix}"
+    store = store_at(where, Pace(30), endpoint=through(door, real_store))
     store.put_file(large, "x", facts_of(large))
-    chunks = store.chunks("x")
-    read = next(chunks)
-    door.shut()
-    assert read + b"".join(chunks) == large.read_bytes()
+    door.break_after_bytes = 3 * READ_BYTES
+    assert b"".join(store.chunks("x")) == large.read_bytes()
+    assert door.break_after_bytes is None, "it broke off"
+    door.break_after_bytes = 3 * READ_BYTES
     chunks = store.chunks("x")
     next(chunks)
     real_store.put(f"{prefix}/x", b"another")
-    door.shut()
-    door.is_shut = False
     with pytest.raises(StoreError, match="has changed meanwhile"):
         b"".join(chunks)
 

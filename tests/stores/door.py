@@ -45,6 +45,8 @@ class Door:
     """So many bytes pass on to the store, the rest waits for :meth:`open`; ``None`` for all."""
     break_after_bytes: int | None = None
     """So many bytes come back from the store, then one connection breaks off; ``None``: none."""
+    breaks: int = 0
+    """How often one has."""
     _listener: socket.socket = field(init=False)
     _open: list[socket.socket] = field(default_factory=list)
     _is_held: threading.Event = field(default_factory=threading.Event)
@@ -122,6 +124,7 @@ class Door:
         self.break_after_bytes -= size_bytes
         if self.break_after_bytes < 0:
             self.break_after_bytes = None
+            self.breaks += 1
             raise ConnectionAbortedError
 
 

@@ -149,6 +149,14 @@ async def service() -> AsyncIterator[Service]:
 
 
 @pytest.fixture
+def unused_tcp_port() -> int:
+    """A port that nobody listens on, and that no other test gets; not so pytest-asyncio's."""
+    from tests.ports import free_ports  # once its asserts are rewritten
+
+    return free_ports(1)[0]
+
+
+@pytest.fixture
 def data() -> Path:
     """Recorded and documented replies."""
     return Path(__file__).parent / "data"

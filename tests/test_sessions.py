@@ -119,7 +119,7 @@ async def test_a_call_that_goes_on_at_the_end_of_the_block_says_so(service: Serv
             is_called.set()
 
     service.watch = watch
-    service.faults.api_latency_s = 0.2
+    service.faults.api_latency_s = 1.0
     async with client_of(service) as client:
         call = asyncio.create_task(client.permissions())
         await is_called.wait()

@@ -17,7 +17,7 @@ import orjson
 
 from asyncdl.sandbox import Service
 
-MOST_S = 50.0
+MOST_S = 120.0
 """For whatever a test waits for."""
 QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
 TALKING = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "info"}

@@ -20,7 +20,7 @@ from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
 from tests.stores.door import SLOW_DOWN, refusal
 from tests.stores.real_store import READER
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(300)]
 
 SLOW = asyncdl.sandbox.Faults(rate=150_000)
 """Bytes per second of each connection."""

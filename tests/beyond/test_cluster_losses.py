@@ -16,7 +16,7 @@ from tests.beyond.conftest import MakeJob
 from tests.beyond.dask_processes import MOST_S, Processes, Running
 from tests.e2e.conftest import files_under
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FILES = 9
 """Single files of the job, and one bundle."""
@@ -170,7 +170,7 @@ async def test_ctrl_c_stops_all_and_saves_the_state(
     await until_part(tmp_path / "data", 2)
     await anyio.sleep(1.0)  # some bytes
     run.send(signal.SIGINT)
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         assert await run.ended() == 130
     assert run.lines[-1]["status"] == "interrupted"
     states = list((tmp_path / "data").rglob("*.part.state"))

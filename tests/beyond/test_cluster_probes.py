@@ -17,7 +17,7 @@ from tests.beyond.conftest import MakeJob
 from tests.beyond.dask_processes import Processes
 from tests.beyond.test_cluster_losses import SLOW, check_complete
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEBUG = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "debug"}
 

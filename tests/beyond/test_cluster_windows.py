@@ -17,7 +17,7 @@ from tests.beyond.dask_processes import Processes
 from tests.beyond.store_jobs import StoreJobs, check_complete
 from tests.job.full_size import LAKE, Truth
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEARCH = f"""
 dataset = "landsat_ot_c2_l2"

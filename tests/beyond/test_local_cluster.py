@@ -14,7 +14,7 @@ from tests.beyond.conftest import MakeJob
 from tests.beyond.dask_processes import Processes
 from tests.e2e.conftest import files_under
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_workers_of_this_machine_fetch_everything_and_the_report_lists_them(

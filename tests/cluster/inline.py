@@ -114,7 +114,7 @@ async def inline_fetcher(
     events: list[Event],
     *,
     connections: int = 8,
-    max_wait_s: float = 5.0,
+    max_wait_s: float = 60.0,
     lease_s: float = 20.0,
     max_rate_bytes_s: float | None = None,
 ) -> AsyncIterator[ClusterFetcher]:

@@ -23,7 +23,7 @@ import anyio.to_thread
 import pytest
 
 import asyncdl
-from asyncdl.library import settings
+from asyncdl.library import settings, wanted_files
 from asyncdl.sandbox import Service
 from tests.docs.blocks import ROOT, Block, blocks_of, pages
 from tests.docs.terminal import AS, MODULES, NOT_RUN, looks_as_shown, play, steps_of
@@ -68,7 +68,8 @@ async def test_the_blocks_of_a_page_do_what_they_say(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ASYNCDL_USERNAME", service.username)
     monkeypatch.setenv("ASYNCDL_TOKEN", service.token)
-    monkeypatch.setattr(settings, "parse_config", partial(parse_for, service))
+    for module in (settings, wanted_files):
+        monkeypatch.setattr(module, "parse_config", partial(parse_for, service))
     for block in blocks_of(page):
         await try_block(block, service.url, folder)
 

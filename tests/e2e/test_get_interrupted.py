@@ -47,7 +47,8 @@ async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(
 ) -> None:
     async with serving_slowly(FILE) as host:
         first = await start(host, tmp_path)
-        while host.sent_bytes < SIZE:
+        parts = [tmp_path / "a.bin.part", tmp_path / "b.bin.part"]
+        while not all(part.exists() and part.stat().st_size for part in parts):
             await anyio.sleep(0.01)
         first.send_signal(number)
         assert await first.wait() == 130
@@ -109,6 +110,6 @@ async def test_row_170_two_signals_end_it_at_once(tmp_path: Path) -> None:
             await anyio.sleep(0.01)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             assert await process.wait() != 0
     assert not (tmp_path / "a.bin").exists()

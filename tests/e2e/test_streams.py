@@ -10,8 +10,6 @@ import pytest
 
 from tests.e2e.conftest import environment
 
-pytestmark = pytest.mark.timeout(120)
-
 ASYNCDL = f"{sys.executable} -m asyncdl"
 NAMES = "bands landsat_ot_c2_l2"
 JOB = """

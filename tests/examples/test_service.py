@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ import pytest
 import asyncdl
 from asyncdl.sandbox import Service
 from tests.e2e.conftest import environment, files_under
+from tests.ports import free_ports
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "service.py"
 WHEELS = "fastapi", "prometheus_client", "uvicorn", "uvloop"
@@ -52,9 +52,7 @@ async def serving(
 
     With a ``loop`` it is uvicorn's command that runs it.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     account = {"url": service.url, "stac_url": service.stac_url}
     env = environment(service, PORT=str(port), ASYNCDL_SERVICE=json.dumps(account))
     command = [sys.executable, str(EXAMPLE), str(folder)]

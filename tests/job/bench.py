@@ -62,8 +62,8 @@ class Bench:
             },
             "search": dict(search),
             "products": list(products or KINDS),
-            "download": {"directory": str(self.directory), "stall_timeout": 0.2},
-            "poll": {"interval": 0.01, "deadline": 20},
+            "download": {"directory": str(self.directory), "stall_timeout": 30},
+            "poll": {"interval": 0.01, "deadline": 100},
         }
         for key, value in settings.items():
             raw[SECTION_OF[key]][key] = value
@@ -83,7 +83,7 @@ class Bench:
             config,
             credentials=Credentials(self.service.username, token or self.service.token),
             client_options=ClientOptions(
-                backoff=replace(QUICK, attempts=4), busy_backoff=QUICK, connect_timeout_s=5.0
+                backoff=replace(QUICK, attempts=4), busy_backoff=QUICK, connect_timeout_s=60.0
             ),
             limits=replace(limits_of(config.download), backoff=QUICK),
             service_name="sandbox",

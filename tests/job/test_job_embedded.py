@@ -36,7 +36,7 @@ async def first_file(events: AsyncIterator[Event]) -> Event | None:
 
 
 async def has_ended(job: asyncdl.Job) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while job.summary is None or job._task is not None:
             await checkpoint()
 

@@ -44,7 +44,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
 async def test_one_fault_at_a_time_is_survived(bench: Bench, faults: dict[str, Any]) -> None:
     bench.service.faults = replace(Faults(), **faults)
-    summary = await bench.complete(BANDS, BUNDLE)
+    patience = {"stall_timeout": 0.2} if "stall" in faults else {}
+    summary = await bench.complete(BANDS, BUNDLE, **patience)
     assert summary.files["downloaded"] == 15 and set(bench.endings.values()) == {1}
 
 

@@ -17,10 +17,11 @@ from asyncdl.journal import Place, open_state
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Faults
-from tests.job.bench import BANDS, BUNDLE, GROUP, RED, Bench
+from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
 
+ONE = {**ANCHORAGE, "limit": 1}
 BY_PLACE = "{path}{row}/{year}/{product_id}/{file}"
 FLAT = "{kind}/{date}/{file}"
 
@@ -110,7 +111,7 @@ async def test_unfinished_files_move_too(bench: Bench) -> None:
             if isinstance(event, TransferProgress) and event.done_bytes:
                 scope.cancel()
 
-        await bench.job(RED).run(watch)
+        await bench.job(RED, stall_timeout=0.2).run(watch)
     assert any(path.suffix == ".part" for path in bench.files)
     bench.service.faults = Faults()
     summary = await bench.complete(RED, layout=FLAT)
@@ -129,7 +130,7 @@ async def test_what_a_killed_run_left_without_a_note_is_removed(
             if isinstance(event, TransferProgress) and event.done_bytes:
                 scope.cancel()
 
-        await bench.job(product, workers=1).run(watch)
+        await bench.job(product, search=ONE, stall_timeout=0.2).run(watch)
     (note,) = bench.directory.rglob("*.part.state")
     note.unlink()
     (begun,) = bench.directory.rglob("*.tar.part")
@@ -137,7 +138,7 @@ async def test_what_a_killed_run_left_without_a_note_is_removed(
     members.mkdir(exist_ok=True)
     (members / f"{members.name}_SR_B4.TIF.part.member").write_bytes(b"II*")
     bench.service.faults = Faults()
-    await bench.complete(product, layout=FLAT)
+    await bench.complete(product, search=ONE, layout=FLAT)
     assert not list(bench.directory.glob("bundle/L*"))
 
 

@@ -196,7 +196,7 @@ async def test_jobs_that_are_cut_and_resumed_in_any_order_all_end_complete(
     )
     schedule = Schedule(service, tmp_path / "jobs", seed)
     await schedule.run(steps=4)
-    assert schedule.counts["cut"] >= 2
+    assert schedule.counts["cut"] >= 1
     assert service.cleanup_report == CleanupReport()
     assert service.remarks == []
 

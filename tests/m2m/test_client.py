@@ -513,8 +513,8 @@ async def test_a_logout_that_hangs_ends_at_the_deadline(
     make_client: MakeClient, service: FakeM2M, options: ClientOptions
 ) -> None:
     service.held["logout"] = anyio.Event()
-    with anyio.fail_after(5):
-        async with make_client(options=replace(options, exit_deadline_s=0.3)) as client:
+    with anyio.fail_after(60):
+        async with make_client(options=replace(options, exit_deadline_s=1.0)) as client:
             await client.login()
     assert service.called == ["login-token", "logout", "logout"]
 

@@ -199,9 +199,9 @@ def test_silence_costs_half_the_time_and_the_second_logout_has_the_rest(
 
 async def test_a_logout_by_hand_has_a_deadline_too(options: ClientOptions) -> None:
     async with raw_service("silence") as service:
-        client = client_of(service, replace(options, exit_deadline_s=0.2))
+        client = client_of(service, replace(options, exit_deadline_s=1.0))
         await client.login()
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await client.logout()
         assert service.logouts == [1, 2]
         await client.aclose()

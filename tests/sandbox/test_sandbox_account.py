@@ -12,7 +12,7 @@ from tests.sandbox.m2m_caller import Json, open_caller
 @pytest.mark.violates
 async def test_overlapping_call_gets_http_500_with_two_fields() -> None:
     """A call that arrives while another one runs is turned away and noted."""
-    async with open_caller(Faults(api_latency_s=0.05)) as call:
+    async with open_caller(Faults(api_latency_s=0.5)) as call:
         replies: list[tuple[int, Json]] = []
 
         async def send() -> None:

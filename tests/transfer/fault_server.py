@@ -22,9 +22,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import anyio
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from asyncdl.events import Emit, Event, discard
@@ -38,9 +40,9 @@ JUST_NOW = formatdate(NOW - 5, usegmt=True)
 
 QUICK = Limits(
     backoff=Backoff(first_s=0.001, max_s=0.002, attempts=4),
-    stall_timeout_s=5.0,
-    header_timeout_s=5.0,
-    connect_timeout_s=5.0,
+    stall_timeout_s=30.0,
+    header_timeout_s=30.0,
+    connect_timeout_s=30.0,
     flush_interval_s=0.0,
 )
 
@@ -259,7 +261,8 @@ class FaultServer:
         if reply.end is End.HANG:
             await reader.read()
         if reply.end is End.RESET:
-            await asyncio.sleep(0.01)  # a reset overtakes bytes that are still on their way
+            for _ in range(5):  # a reset overtakes bytes that are still on their way
+                await asyncio.sleep(0.002)
             _reset(writer)
         return reply.end is End.KEEP
 
@@ -315,6 +318,16 @@ class Rig:
     async def fetch(self, name: str | None = "file.bin", **fields: Any) -> Fetched:
         url = fields.pop("url", f"{self.server.url}/data/file.bin")
         return await self.downloader.fetch(FileRequest(url, self.directory, name, **fields))
+
+    async def fetch_until(
+        self, condition: Callable[[], object], name: str = "file.bin", **fields: Any
+    ) -> None:
+        """Fetch a file, and cancel that as soon as something is so."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(self.fetch, name, **fields))
+            while not condition():
+                await asyncio.sleep(0.001)
+            tasks.cancel_scope.cancel()
 
     @property
     def ranges(self) -> list[str | None]:

@@ -77,7 +77,7 @@ async def test_row_105_headers_that_never_come_are_not_waited_for(tmp_path: Path
 
 
 async def test_row_106_a_silent_body_is_left_and_continued(tmp_path: Path) -> None:
-    limits = replace(QUICK, stall_timeout_s=0.05)
+    limits = replace(QUICK, stall_timeout_s=0.5)
     async with rig(tmp_path, cut(FILE, 5000, End.HANG), FILE, limits=limits) as r:
         await r.fetch()
     assert r.content() == BODY
@@ -94,11 +94,11 @@ async def test_row_106_a_host_that_always_stalls_is_given_up(tmp_path: Path) -> 
 
 
 async def test_row_109_our_own_rate_limit_is_no_stall(tmp_path: Path) -> None:
-    limits = replace(QUICK, stall_timeout_s=0.02, max_rate_bytes_s=len(BODY) / 0.1)
+    limits = replace(QUICK, stall_timeout_s=0.2, max_rate_bytes_s=len(BODY) / 0.6)
     async with rig(tmp_path, FILE, limits=limits) as r:
         fetched = await r.fetch()
     assert (r.content(), fetched.attempts) == (BODY, 1)
-    assert fetched.elapsed_s >= 0.1
+    assert fetched.elapsed_s >= 0.6
 
 
 def test_row_112_a_bad_certificate_lasts() -> None:
@@ -119,9 +119,9 @@ def test_an_answer_that_is_not_http_keeps_the_signature_to_itself() -> None:
 
 async def test_row_114_no_total_timeout_ends_a_long_download(tmp_path: Path) -> None:
     def slow(received: Received) -> Reply:
-        return replace(FILE(received), drip_bytes=50)
+        return replace(FILE(received), drip_bytes=12)
 
-    limits = replace(QUICK, connect_timeout_s=0.1, header_timeout_s=0.1)
+    limits = replace(QUICK, connect_timeout_s=0.3, header_timeout_s=0.3)
     async with rig(tmp_path, slow, limits=limits) as r:
         fetched = await r.fetch()
     assert fetched.attempts == 1

@@ -28,7 +28,7 @@ from tests.transfer.fault_server import (
     status,
 )
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 HEAD_BYTES = 100
 BODY = bytes(range(256)) * 400
 """Its first bytes do not matter: the chapters below are what an excerpt wants of it."""

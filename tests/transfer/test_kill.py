@@ -15,7 +15,7 @@ from tests.transfer.fault_server import QUICK, End, HostedFile, Received, Reply,
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
 DRIPPED_BYTES = 9000
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """A victim that notes nothing for so long has failed the test."""
 
 VICTIM = """

@@ -174,7 +174,7 @@ async def test_row_e17_pieces_go_by_the_cookie_of_the_first(
     hosts = two_hosts(tmp_path, file, passwords=netrc(), limits=SPLIT, expires_after=expires_after)
     async with hosts as (r, login, _), anyio.create_task_group() as tasks:
         tasks.start_soon(r.fetch)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while answers < 2 or r.server.active > 1:
                 await anyio.sleep(0.001)
         gate.set()
@@ -324,7 +324,7 @@ async def test_row_e17_pieces_are_asked_for_with_it(tmp_path: Path) -> None:
         url = f"{scheme}://me:s3cret@{rest}/x"
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: r.fetch(url=url))
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while len(r.server.requests) < 3 or r.server.active > 1:
                     await anyio.sleep(0.001)
             gate.set()

@@ -135,7 +135,7 @@ async def test_row_099_a_host_that_stays_down_fails_its_files_in_clear_words(
         for name in ("a.bin", "b.bin"):
             with pytest.raises(TransferError, match=r"has been down for 6\d\d s") as failed:
                 await r.fetch(name)
-        assert 600 <= anyio.current_time() - began_s < 610, "the second does not wait again"
+        assert 600 <= anyio.current_time() - began_s < 700, "the second does not wait again"
     assert (failed.value.reason, failed.value.remedy) == ("host-down", TransferError.remedy)
 
 

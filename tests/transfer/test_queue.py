@@ -115,7 +115,7 @@ async def test_a_large_file_gets_connections_while_small_ones_wait(tmp_path: Pat
         return (small[number - 1] if number <= len(small) else after(gates[0], FILE))(received)
 
     async def until(condition: Callable[[], bool]) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while not condition():
                 await anyio.sleep(0.001)
 

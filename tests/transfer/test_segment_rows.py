@@ -48,7 +48,7 @@ def held(gate: asyncio.Event, file: Responder = FILE) -> Responder:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while not condition():
             await anyio.sleep(0.001)
 
@@ -260,7 +260,8 @@ async def test_row_125_bytes_that_were_passed_over_are_not_taken_for_those_of_a_
     async def slow_write(part: PartFile, offset: int, pieces: Sequence[bytes]) -> None:
         if offset + sum(map(len, pieces)) == (len(BODY) + 1000) // 2:
             is_saving_its_last.set()
-            await anyio.sleep(0.05)
+            for _ in range(50):
+                await anyio.sleep(0.001)
         await write(part, offset, pieces)
 
     def refuse_late(received: Received) -> Reply:

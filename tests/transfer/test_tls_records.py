@@ -19,7 +19,7 @@ import trustme
 
 from asyncdl.errors import NetworkError
 from asyncdl.transfer import FileRequest
-from benchmarks.servers import free_ports
+from tests.ports import free_ports
 from tests.transfer.fault_server import QUICK, HostedFile, downloading, rig
 
 BODY = bytes(range(256)) * 200

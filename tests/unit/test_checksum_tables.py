@@ -41,7 +41,7 @@ def test_what_the_tools_write_is_read(tmp_path: Path, tool: str, flags: list[str
     for name in names:
         (tmp_path / name).write_bytes(name.encode())
     done = subprocess.run(
-        [tool, *flags, *names], cwd=tmp_path, capture_output=True, timeout=20, check=True
+        [tool, *flags, *names], cwd=tmp_path, capture_output=True, timeout=60, check=True
     )
     found = read_checksums(tool, lines_of(done.stdout))
     algorithm = tool.removesuffix("sum")

@@ -30,6 +30,7 @@ from asyncdl.job.stages.cutting import RasterWindow
 from asyncdl.m2m.searching.area import area_from_bbox, parts_of_area
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.parts.part_file import remove_part_files
+from tests.ports import free_ports
 from tests.windows.test_with_gdal import COMPRESSIONS, KINDS, SENSORS, write_cog, write_kind
 
 rasterio: Any = pytest.importorskip("rasterio", reason="rasterio is not installed: make extras")
@@ -44,7 +45,7 @@ pytestmark = [
 ]
 
 WINDOWS_EACH = int(os.environ.get("ASYNCDL_WINDOWS_EACH", "1"))
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log stderr; events {{}}
 http {{
@@ -85,7 +86,7 @@ class FilesByAiohttp:
 @contextmanager
 def by_nginx(root: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
+        (port,) = free_ports(1)
         config = Path(folder, "nginx.conf")
         config.write_text(NGINX.format(folder=folder, port=port, root=root))
         # Its workers run as another user.
@@ -98,14 +99,6 @@ def by_nginx(root: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def answering(url: str) -> None:

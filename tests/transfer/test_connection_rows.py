@@ -25,6 +25,8 @@ from asyncdl.errors import NetworkError, Stalled
 from asyncdl.events import TransferEnded, TransferRetry, TransferStarted
 from asyncdl.net.aiohttp_faults import fault_of, session_errors
 from asyncdl.transfer import Downloader, FileRequest
+from tests.clock import simulated
+from tests.transfer import fault_server
 from tests.transfer.fault_server import (
     QUICK,
     End,
@@ -117,11 +119,15 @@ def test_an_answer_that_is_not_http_keeps_the_signature_to_itself() -> None:
     assert refused.value.__suppress_context__
 
 
-async def test_row_114_no_total_timeout_ends_a_long_download(tmp_path: Path) -> None:
+@simulated
+async def test_row_114_no_total_timeout_ends_a_long_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(received: Received) -> Reply:
-        return replace(FILE(received), drip_bytes=12)
+        return replace(FILE(received), drip_bytes=500)
 
-    limits = replace(QUICK, connect_timeout_s=0.3, header_timeout_s=0.3)
+    monkeypatch.setattr(fault_server, "DROP_EVERY_S", 20.0)
+    limits = replace(QUICK, connect_timeout_s=30.0, header_timeout_s=30.0, slowest_bytes_s=0)
     async with rig(tmp_path, slow, limits=limits) as r:
         fetched = await r.fetch()
     assert fetched.attempts == 1

@@ -100,7 +100,7 @@ def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
         except OSError:
             return  # it is over
         with plain, suppress(OSError):
-            plain.settimeout(5)
+            plain.settimeout(60)
             secure = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
             with secure:
                 with suppress(ssl.SSLError):
@@ -181,7 +181,7 @@ class Asker:
 
     WAYS = ("wire", "session", "api", "stac", "doctor")
 
-    def __init__(self, folder: Path, tls: Tls | None = None, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, folder: Path, tls: Tls | None = None, *, timeout_s: float = 30.0) -> None:
         self.folder = folder
         self.tls = tls
         self.timeout_s = timeout_s

@@ -56,7 +56,7 @@ def test_a_kernel_shows_widgets_tables_and_maps(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "anchorage.geojson", tmp_path)
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     client = nbclient.NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )
     client.execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
@@ -95,7 +95,7 @@ async def test_the_stop_button_ends_a_cell_and_the_next_one_goes_on(
             await shown(client, BEFORE.format(service=where, to=str(tmp_path), **account))
             # Else the kernel aborts what comes right after an error, as for "Run All".
             stopped = client.execute(cell, stop_on_error=False)
-            with anyio.fail_after(60):
+            with anyio.fail_after(200):
                 while not list(tmp_path.rglob("*.part")):
                     await anyio.sleep(0.02)
             await kernel.interrupt_kernel()
@@ -117,7 +117,7 @@ async def shown(client: Any, code: str) -> str:
     assert reply["status"] == "ok", reply
     printed = ""
     while True:
-        message = await client.get_iopub_msg(timeout=60)
+        message = await client.get_iopub_msg(timeout=200)
         if message["parent_header"].get("msg_id") != asked:
             continue
         if message["msg_type"] == "stream":
@@ -128,7 +128,7 @@ async def shown(client: Any, code: str) -> str:
 
 async def reply_to(client: Any, asked: str) -> dict[str, Any]:
     while True:
-        message = await client.get_shell_msg(timeout=60)
+        message = await client.get_shell_msg(timeout=200)
         if message["parent_header"].get("msg_id") == asked:
             content: dict[str, Any] = message["content"]
             return content

@@ -47,7 +47,7 @@ NAMES = (
     "m2m-cr-usgs.gov.test",
     "m2m.xn--r-6tb.usgs.gov",
 )
-ONCE = ClientOptions(backoff=Backoff(attempts=1), connect_timeout_s=5)
+ONCE = ClientOptions(backoff=Backoff(attempts=1), connect_timeout_s=60)
 
 CONFIG = """
 [service]

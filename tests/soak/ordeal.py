@@ -37,7 +37,7 @@ BUNDLE = 'kind = "bundle"'
 GROUP = 'kind = "band_group"\nfile_groups = ["ls_c2l2_sr_band"]'
 KINDS = (BANDS, BUNDLE, GROUP)
 WORKERS = 3
-LONGEST_RUN_S = 60.0
+LONGEST_RUN_S = 200.0
 ANY_SIZE = 1 << 40
 MOST_LISTS = MAX_WAITING + 2
 """Scene lists at a time: those whose removal waits, one being removed, one in use."""

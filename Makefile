@@ -121,9 +121,9 @@ extras: $(READY_FOR_EXTRAS) socks  # each extra and what comes with it, used; a 
 	$(VENV_EXTRAS)/bin/python -m pytest -q --numprocesses auto --dist worksteal --with-extras \
 	    $(ON_EXTRAS) $(PAGES_ON_EXTRAS)
 
-coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
+coverage: $(READY_FOR_TESTS)  # the tests with examples drawn anew, and which lines and branches they reach
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q --numprocesses auto --dist worksteal
+	$(BIN)/coverage run -m pytest -q --numprocesses auto --dist worksteal --hypothesis-profile explore
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

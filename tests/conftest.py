@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -30,8 +31,15 @@ pytest.register_assert_rewrite(
     *(f"tests.{p.stem}" for p in Path(__file__).parent.iterdir() if p.stem != "portable")
 )
 
-# Noisy machines make single examples slow now and then; how many there are stays the default.
-hypothesis.settings.register_profile("asyncdl", deadline=None)
+# Noisy machines make examples slow now and then; how many there are stays the default. Which they
+# are stays the same, so that a change is judged by what it changes, until somebody wants others:
+# --hypothesis-profile=explore.
+hypothesis.settings.register_profile(
+    "explore", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "asyncdl", hypothesis.settings.get_profile("explore"), derandomize=True
+)
 hypothesis.settings.load_profile("asyncdl")
 
 
@@ -39,6 +47,11 @@ hypothesis.settings.load_profile("asyncdl")
 # every program that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# In debug mode the loop warns of each callback that took a tenth of a second. On a busy machine
+# any may, and what blocks the loop fails its test anyway.
+logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing %"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

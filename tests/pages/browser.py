@@ -35,7 +35,7 @@ class Browser:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Send one command; return its value, or fail with what the driver says."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=200)
         sent = json.dumps(body if body is not None else {}) if method == "POST" else None
         connection.request(method, f"/session{self._session}{path}", sent)
         value = json.loads(connection.getresponse().read())["value"]

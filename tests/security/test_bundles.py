@@ -118,7 +118,10 @@ async def test_owners_and_modes_in_it_mean_nothing(tmp_path: Path) -> None:
     assert mode & 0o7111 == 0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
+)
 @given(name=st.text(min_size=1), kind=st.sampled_from([bytes([c]) for c in b"0123456789SVNAMD"]))
 @example(name="a.tif", kind=b"0")
 @example(name="\0a", kind=b"0")

@@ -78,7 +78,10 @@ async def unpack_there(folder: Path, data: bytes, **more: Any) -> Unpacked:
         return await extraction.unpack(path, unpacker)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=40,
+)
 @given(kind=kinds, piece_bytes=st.integers(1, 3000))
 async def test_all_files_come_out_in_their_folders(
     tmp_path_factory: pytest.TempPathFactory, kind: dict[str, Any], piece_bytes: int
@@ -211,7 +214,10 @@ async def test_members_that_overlap_make_it_unsound(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["S.archive"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=80,
+)
 @given(data=st.data(), kind=kinds)
 async def test_a_zip_that_was_cut_or_changed_names_no_file_with_other_bytes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: dict[str, Any]

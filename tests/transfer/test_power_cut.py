@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.posix("the log follows calls of POSI
 Bodies = Sequence[bytes]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**64))
 @example(seed=1596)
 async def test_row_144_a_power_cut_at_any_moment_costs_no_durable_file(seed: int) -> None:
@@ -39,7 +42,10 @@ async def test_row_144_a_power_cut_at_any_moment_costs_no_durable_file(seed: int
             check(disk.tree(survives), log.promised(count), schedule)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**64))
 @example(seed=1596)
 @example(seed=12592)  # the .part file is removed, as it is empty, and another one gets its name
@@ -55,7 +61,10 @@ async def test_row_142_a_note_tells_the_truth_after_a_power_cut_durable_or_not(s
             check_note(tree, noted)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**64))
 async def test_row_144_the_run_after_a_power_cut_ends_right(seed: int) -> None:
     rng = Random(seed)

@@ -15,7 +15,10 @@ from tests.transfer.schedules import make_schedule, play
 
 
 @pytest.mark.slow
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**64))
 async def test_the_invariants_hold_under_every_schedule(seed: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

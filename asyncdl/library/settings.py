@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time
 from typing import Any
 
 from asyncdl.config import Config, parse_config
@@ -16,6 +17,19 @@ _ANY_PRODUCT = ({"kind": "bundle"},)
 """A config has to want something, and a search does not."""
 
 
+_AREA = "aoi"
+
+
+def as_plain(value: Any) -> Any:
+    """Return a value of numpy or pandas as a config has it, such as ``total_bounds``."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple | range):
+        return [as_plain(one) for one in value]
+    is_midnight = isinstance(value, datetime) and value.time() == time.min
+    return value.date() if is_midnight else value
+
+
 def search_settings(keys: Mapping[str, Any]) -> Config:
     """Return a config that searches.
 
@@ -23,7 +37,11 @@ def search_settings(keys: Mapping[str, Any]) -> Config:
         keys: Those of ``[search]``; ``None`` is left out.
     Raises: ConfigError, with the key.
     """
-    given = {name: value for name, value in keys.items() if value is not None}
+    given = {
+        name: value if name == _AREA else as_plain(value)
+        for name, value in keys.items()
+        if value is not None
+    }
     return parse_config({"search": given, "products": list(_ANY_PRODUCT)})
 
 
@@ -32,8 +50,9 @@ def box_of(window: Sequence[float] | AreaInput) -> list[float]:
 
     Raises: ConfigError, for an area that cannot be read.
     """
-    if isinstance(window, Sequence) and not isinstance(window, str):
-        return list(window)
+    box = window if hasattr(window, "__geo_interface__") else as_plain(window)
+    if isinstance(box, list):
+        return box
     try:
         area = area_of(search_settings({"dataset": "any", "aoi": window}).search)
     except ConfigError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import sys
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import asyncdl
 from asyncdl import sync
 from asyncdl.library.scenes import SHOWN, SceneHit
+from asyncdl.library.settings import box_of, search_settings
 from asyncdl.m2m.searching.rings import signed_area
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE
@@ -110,6 +112,36 @@ async def test_a_config_is_searched_as_it_is(service: Service) -> None:
     assert len(await asyncdl.search(config, service=service)) == 3
     with pytest.raises(asyncdl.AsyncdlError, match="limit: a Config says that itself"):
         await asyncdl.search(config, limit=1, service=service)
+
+
+class Array:
+    """What arrays, numbers and times of numpy and pandas have in common."""
+
+    def __init__(self, value: Any) -> None:
+        self.tolist = lambda: value
+
+
+def test_numbers_and_times_of_numpy_and_pandas_are_taken() -> None:
+    """Such as the ``total_bounds`` of geopandas, or a day of pandas."""
+    search = search_settings(
+        {
+            "dataset": "landsat_ot_c2_l2",
+            "bbox": Array([-151.0, 61.0, -149.0, 62.0]),
+            "start": datetime(2020, 3, 1),
+            "end": Array(date(2020, 3, 15)),
+            "months": range(3, 6),
+            "cloud_cover": (Array(0), Array(60)),
+            "limit": Array(3),
+            "aoi": None,
+        }
+    ).search
+    found: Any = (search.bbox, search.months, search.limit, search.start, search.end)
+    days = (date(2020, 3, 1), date(2020, 3, 15))
+    assert found == ((-151, 61, -149, 62), (3, 4, 5), 3, *days)
+    window: Any = Array([-151, 61, -149, 62])
+    assert box_of(window) == [-151, 61, -149, 62]
+    with pytest.raises(asyncdl.ConfigError, match=r"search\.start .* with a time"):
+        search_settings({"dataset": "any", "start": datetime(2020, 3, 1, 12)})
 
 
 @pytest.mark.parametrize(

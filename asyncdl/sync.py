@@ -197,6 +197,12 @@ def _waited_for(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]
     """Return a function that runs a coroutine to its end, in a loop of its own."""
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if getattr(kwargs.get("service"), "is_served_here", False):
+            name = function.__name__
+            raise MisuseError(
+                f"sync.{name} would wait for a sandbox on the event loop that it blocks: "
+                f"`await asyncdl.{name}(…)` here"
+            )
         with anyio.from_thread.start_blocking_portal() as portal:
             return portal.call(partial(function, *args, **kwargs))
 

@@ -130,6 +130,14 @@ def test_classes_show_what_they_take_and_can() -> None:
     assert "config" in inspect.signature(sync.run_job).parameters
 
 
+async def test_a_sandbox_of_its_own_loop_is_refused(elsewhere: Service) -> None:
+    """As in a notebook, whose cells would hang: the sandbox could not respond."""
+    async with serve() as service:
+        assert service.is_served_here and not elsewhere.is_served_here
+        with pytest.raises(MisuseError, match=r"sync\.search .* `await asyncdl\.search"):
+            sync.search("landsat_ot_c2_l2", limit=1, service=service)
+
+
 async def test_it_works_where_a_loop_runs_already(elsewhere: Service) -> None:
     """As in a notebook, whose cells run on a loop."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import warnings
 from collections import Counter, deque
@@ -46,9 +47,18 @@ class Service:
         self._state = state
         self._expected_files = expected_files
         self._token = token
+        self._loop = asyncio.get_running_loop()
 
     def __repr__(self) -> str:
         return f"<Service at {self.origin}>"
+
+    @property
+    def is_served_here(self) -> bool:
+        """Whether it runs on the event loop of this thread, which must not be blocked then."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
 
     @property
     def origin(self) -> str:

@@ -90,6 +90,10 @@ class AgentThread:
             await self._in_loop(self._stop(), None)
             await asyncio.to_thread(self._thread.join, STOP_S)
 
+    def wait(self) -> None:
+        """Wait until the engine has ended, and its thread. Blocks."""
+        self._thread.join()
+
     async def _stop(self) -> None:
         self._engine.stop()
         self._is_heard.set()

@@ -30,6 +30,7 @@ from asyncdl.cluster.messages import (
     EngineEvent,
     FreshUrl,
     HostLesson,
+    Instructions,
     ProbeReport,
     certificates_of,
 )
@@ -306,19 +307,32 @@ class ClusterFetcher:
         found: dict[str, tuple[AgentLink, ProbeReport]] = {}
 
         async def open_one(worker: str) -> None:
-            with suppress(LinkLost):  # it has just left
+            try:
                 link = await self._open_link(worker)
                 found[worker] = link, await link.start()
+            except LinkLost as error:
+                log.info("%s was not reached: %s", workers[worker], error)
 
         with ungrouped():
             async with anyio.create_task_group() as tasks:
-                for worker in workers:
-                    tasks.start_soon(open_one, worker)
+                tasks.start_soon(self._renew_leases, found)
+                async with anyio.create_task_group() as opening:
+                    for worker in workers:
+                        opening.start_soon(open_one, worker)
+                tasks.cancel_scope.cancel()
         self._check(workers, {worker: report for worker, (_, report) in found.items()})
         self._first = [
             self._new_agent(worker, workers[worker], link, report)
             for worker, (link, report) in found.items()
         ]
+
+    async def _renew_leases(self, found: Mapping[str, tuple[AgentLink, ProbeReport]]) -> None:
+        """Keep the first agents from stopping while others are not there yet."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.sleep(self._settings.lease_s / 3)
+                for link, _ in found.values():
+                    tasks.start_soon(_renew_lease, link)
 
     def _check(self, workers: Mapping[str, str], reports: Mapping[str, ProbeReport]) -> None:
         for worker, report in reports.items():
@@ -395,7 +409,9 @@ class ClusterFetcher:
             if worker not in self._agents.keys() | self._excluded | self._opening:
                 self._opening.add(worker)
                 self._tasks.start_soon(self._open, worker, name)
-        return "no worker"
+        if not workers:
+            return "no worker"
+        return _NONE_USABLE if workers.keys() <= self._excluded else _NO_RESPONSE
 
     async def _find_scheduler(self) -> str:
         try:
@@ -437,6 +453,7 @@ class ClusterFetcher:
             return  # the run ends, and stops it
         del self._agents[agent.worker]
         self._links.discard(agent.link)
+        agent.link.forget()
         if not agent.has_ended:
             self._held.add(agent.use, anyio.current_time() + self._settings.lease_s)
         for event in agent.account.close():
@@ -564,6 +581,8 @@ class ClusterFetcher:
                     tasks.start_soon(_stop, link)
 
 
+_NO_RESPONSE = "its workers may be busy with other tasks, or paused for lack of memory"
+_NONE_USABLE = "none of its workers can be used"
 _ONLY_HERE = (
     "{} cannot fetch what other workers can: the service's URLs may be good only from the address"
     " that asked for them, or the file host may not be reachable from there. It gets no files."
@@ -614,6 +633,11 @@ async def open_fetcher(
 async def _without_markers(placer: Placer) -> None:
     with anyio.move_on_after(MARKERS_S, shield=True):
         await anyio.to_thread.run_sync(remove_markers, placer)
+
+
+async def _renew_lease(link: AgentLink) -> None:
+    with suppress(LinkLost):  # seen when it is served
+        await link.take(Instructions())
 
 
 async def _stop(link: AgentLink) -> None:

@@ -10,6 +10,7 @@ import importlib
 import signal
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -59,7 +60,7 @@ class DaskAgent:
         scratch = _scratch()
         report = await asyncio.to_thread(probe, settings, scratch)
         if not report.problem:
-            self._thread = AgentThread(settings, scratch)
+            self._thread = _threads[settings.name] = AgentThread(settings, scratch)
         return seal(report)
 
     async def take(self, sealed: Sealed) -> None:
@@ -77,3 +78,19 @@ class DaskAgent:
         """Stop all transfers, and return when their state is saved."""
         if self._thread is not None:
             await self._thread.stop()
+
+
+_threads: WeakValueDictionary[str, AgentThread] = WeakValueDictionary()
+"""Of the agents in this process, by their names."""
+
+
+def stay_busy(name: str) -> None:
+    """Be a task until an agent has ended, but one that leaves its thread to others.
+
+    Dask sees no work in an actor: it would take the worker for idle, and end it where the cluster
+    adapts to its load; and the scheduler, too, after its idle timeout.
+    """
+    thread = _threads.get(name)
+    if thread is not None:
+        importlib.import_module("distributed").secede()
+        thread.wait()

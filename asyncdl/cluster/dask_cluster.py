@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
+import msgspec
 
-from asyncdl.cluster.dask_agent import DaskAgent
+from asyncdl.cluster.dask_agent import DaskAgent, stay_busy
 from asyncdl.cluster.links import ClusterError, LinkLost
 from asyncdl.cluster.messages import (
     AgentReport,
@@ -38,6 +41,8 @@ LOOK_S = 5.0
 """For the list of workers."""
 START_S = 30.0
 """For an agent: a worker may be busy, or import asyncdl from a slow disk."""
+HANDSHAKE_S = 2.0
+"""For what a scheduler says once it is connected, beyond the time for the connection."""
 CALL_S = 30.0
 """For a call to a worker that should respond at once."""
 CLOSE_S = 5.0
@@ -76,6 +81,8 @@ class DaskCluster:
         self._workers = workers
         self._resources = AsyncExitStack()
         self._client: Any = None
+        self._wanted: Any = None
+        """A task that no worker is there for."""
         self._dask: Any = None
 
     async def __aenter__(self) -> Self:
@@ -97,8 +104,9 @@ class DaskCluster:
                 await self._connect(CONNECT_S)
             except LinkLost as error:
                 raise ClusterError(
-                    f"{self.name} does not respond: {error}",
-                    "Check the address, and that a scheduler runs there.",
+                    f"{self.name} cannot be reached: {error}",
+                    "Check the address, that a scheduler runs there, and for tls:// the"
+                    " certificates in Dask's configuration.",
                 ) from error
             self._resources = stack.pop_all()
         return self
@@ -114,18 +122,22 @@ class DaskCluster:
             await self._resources.aclose()
 
     async def _connect(self, limit_s: float) -> None:
-        client = self._dask.Client(
-            self._scheduler, asynchronous=True, set_as_default=False, timeout=limit_s
-        )
+        client: Any = None
         try:
-            self._client = await client
-        except (OSError, TimeoutError, ValueError) as error:
-            with anyio.move_on_after(CLOSE_S, shield=True):
-                await client.close()
-            raise LinkLost(str(error)) from error
+            # Dask's own limit is for the connection, not for what should come over it.
+            with anyio.fail_after(limit_s + HANDSHAKE_S):
+                client = self._dask.Client(
+                    self._scheduler, asynchronous=True, set_as_default=False, timeout=limit_s
+                )
+                self._client = await client
+        except Exception as error:  # also of certificates, and of what Dask makes of an address
+            if client is not None:
+                with anyio.move_on_after(CLOSE_S, shield=True), suppress(Exception):
+                    await client.close()
+            raise LinkLost(_reason_of(error)) from error
 
     async def _close_client(self) -> None:
-        client, self._client = self._client, None
+        client, self._client, self._wanted = self._client, None, None
         if client is not None:
             with anyio.move_on_after(CLOSE_S, shield=True), suppress(Exception):
                 await client.close()
@@ -143,7 +155,17 @@ class DaskCluster:
         with _losing(), anyio.fail_after(LOOK_S):
             identity = await self._client.scheduler.identity(n_workers=-1)
         known = identity["workers"]
+        self._want_worker(not known)
         return {address: _name_of(address, known[address].get("name")) for address in known}
+
+    def _want_worker(self, is_wanted: bool) -> None:
+        """Have a task wait for a worker: a cluster that adapts to its load starts one for it."""
+        if not is_wanted:
+            self._wanted = None
+        elif self._wanted is None:
+            # A function that any worker has, whatever asyncdl it has.
+            key = f"asyncdl-wants-a-worker-{secrets.token_hex(6)}"
+            self._wanted = self._client.submit(os.getpid, key=key)
 
     async def open_agent(self, worker: str, settings: AgentSettings) -> DaskLink:
         """Put an actor on a worker. Raises: ClusterError, LinkLost."""
@@ -152,15 +174,12 @@ class DaskCluster:
             raise LinkLost("there is no connection")
         with _losing(), anyio.fail_after(START_S), client.as_current():
             await _check_import(client, worker)
-            future = client.submit(
-                DaskAgent,
-                seal(settings),
-                key=f"asyncdl-agent-{secrets.token_hex(6)}",
-                workers=[worker],
-                allow_other_workers=False,
-                actor=True,
-            )
-            return DaskLink(await future, future)
+            name = secrets.token_hex(6)
+            submit = partial(client.submit, workers=[worker], allow_other_workers=False)
+            sealed = seal(msgspec.structs.replace(settings, name=name))
+            future = submit(DaskAgent, sealed, key=f"asyncdl-agent-{name}", actor=True)
+            stay = partial(submit, stay_busy, name, key=f"asyncdl-is-at-work-{name}")
+            return DaskLink(await future, [future], stay)
 
 
 async def _check_import(client: Any, worker: str) -> None:
@@ -180,6 +199,15 @@ async def _check_import(client: Any, worker: str) -> None:
             f"worker {_address(worker)} has no asyncdl of this version: {error}",
             f"Install asyncdl in the environment of the workers, by {installing('dask')}.",
         ) from error
+
+
+def _reason_of(error: BaseException) -> str:
+    """Return why there is no connection: what is behind the end of Dask's own attempts, too."""
+    reason = error
+    while isinstance(reason.__cause__, OSError):
+        reason = reason.__cause__
+    text = str(error) or "it says nothing"
+    return text if reason is error or not str(reason) else f"{text} ({reason})"
 
 
 def _name_of(address: str, name: object) -> str:
@@ -210,16 +238,22 @@ class DaskLink:
 
     Args:
         actor: Dask's stand-in for it.
-        future: Keeps the actor alive.
+        futures: Keep the actor alive.
+        stay: Submits a task that runs as long as the agent.
     """
 
-    def __init__(self, actor: Any, future: Any) -> None:
+    def __init__(self, actor: Any, futures: list[Any], stay: Callable[[], Any]) -> None:
         self._actor = actor
-        self._future = future
+        self._futures = futures
+        self._stay = stay
 
     async def start(self) -> ProbeReport:
         """Have the agent check what it needs. Raises: LinkLost."""
-        return await self._call(ProbeReport, "start", START_S)
+        report = await self._call(ProbeReport, "start", START_S)
+        if not report.problem:
+            with _losing():
+                self._futures.append(self._stay())
+        return report
 
     async def take(self, instructions: Instructions) -> None:
         """Give it instructions. Raises: LinkLost."""
@@ -234,7 +268,13 @@ class DaskLink:
         """Stop its transfers. Raises: LinkLost."""
         with _losing(), anyio.fail_after(CALL_S):
             await self._actor.stop()
-        self._future.release()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of an agent: nothing waits for its worker any more."""
+        for future in self._futures:
+            future.release()
+        self._futures.clear()
 
     async def _call(self, kind: type[T], method: str, limit_s: float) -> T:
         with _losing(), anyio.fail_after(limit_s):

@@ -42,6 +42,9 @@ class AgentLink(Protocol):
     async def stop(self) -> None:
         """Stop its transfers, and return when their state is saved."""
 
+    def forget(self) -> None:
+        """Let go of it, as it is lost; raises nothing."""
+
 
 class Cluster(Protocol):
     """Workers, which may come and go."""

@@ -149,6 +149,8 @@ class AgentSettings(Struct, frozen=True):
     store: AgentStore | None = None
     """Where files are placed, each by the worker that received it; ``None`` for the directory,
     which all workers share."""
+    name: str = ""
+    """No other agent has it."""
     ignores_interrupts: bool = False
     """Whether Ctrl-C is the coordinator's business: its terminal signals the worker as well."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,14 +99,36 @@ async def test_a_worker_with_another_folder_is_named_before_any_request(
     assert not [path for path in data.iterdir() if "marker" in path.name]
 
 
-async def test_a_scheduler_that_is_not_there_is_named_at_once(
-    processes: Processes, make_job: MakeJob, service: Service
-) -> None:
-    run = await processes.run(service, make_job(), address="tcp://127.0.0.1:9")
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """What accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("tcp://127.0.0.1:9", "imed out"),
+        ("tcp://{hanging}", "it says nothing"),
+        ("tcp://{service}", "cannot be reached"),
+        ("nonsense://{hanging}", "nonsense"),
+        ("tls://{hanging}", "TLS"),
+    ],
+    ids=["refused", "hanging", "a web server", "nonsense", "no certificates"],
+)
+async def test_a_scheduler_that_cannot_be_reached_is_named(
+    processes: Processes, make_job: MakeJob, service: Service, hanging: str,
+    address: str, problem: str,
+) -> None:  # fmt: skip
+    address = address.format(hanging=hanging, service=service.origin.partition("://")[2])
+    run = await processes.run(service, make_job(), address=address)
     assert await run.ended() == 1
     error = run.lines[-1]["error"]
-    assert error.startswith("the Dask scheduler at tcp://127.0.0.1:9 does not respond")
+    assert error.startswith(f"the Dask scheduler at {address} cannot be reached: ")
+    assert problem in error
     assert "Check the address" in error
+    assert not service.calls
 
 
 WALL = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.net.tls import TlsSettings
 from asyncdl.transfer import Limits
 
+_FREE = asyncio.Event()
+_FREE.set()
+
 
 class InlineLink:
     """An agent in this process; every message is sealed and opened on its way."""
@@ -41,6 +45,9 @@ class InlineLink:
         self.is_dead = False
 
     async def start(self) -> ProbeReport:
+        if self._cluster.is_silent:
+            raise LinkLost("no response")
+        await self._cluster.busy.get(self._worker, _FREE).wait()
         scratch = self._cluster.scratch / self._worker
         report = self._cluster.probes.get(self._worker)
         if report is None:
@@ -70,6 +77,9 @@ class InlineLink:
         if hasattr(self, "engine"):
             self.engine.stop()
 
+    def forget(self) -> None:
+        pass
+
 
 class InlineCluster:
     """Workers by name; a test adds, kills and removes them."""
@@ -82,6 +92,10 @@ class InlineCluster:
         self.names = dict.fromkeys(workers, "")
         self.links: dict[str, InlineLink] = {}
         self.probes: dict[str, ProbeReport] = {}
+        self.busy: dict[str, asyncio.Event] = {}
+        """What workers wait for before they respond."""
+        self.is_silent = False
+        """Whether no worker responds."""
         self.is_down = False
         self.scratch = Path("unused")
         """For files on their way to a store."""

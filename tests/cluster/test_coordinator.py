@@ -90,6 +90,37 @@ async def test_all_files_come_and_every_agent_gets_some(tmp_path: Path) -> None:
     assert [e.worker for e in events if isinstance(e, WorkerJoined)] == ["a", "b"]
 
 
+async def test_agents_stay_while_the_start_waits_for_a_busy_worker(tmp_path: Path) -> None:
+    events: list[Event] = []
+    cluster = InlineCluster("free", "busy")
+    cluster.busy["busy"] = asyncio.Event()
+
+    async def release() -> None:
+        with anyio.fail_after(30):
+            # Renewed for longer than a lease.
+            while "free" not in cluster.links or len(cluster.links["free"].taken) < 4:
+                await anyio.sleep(0.01)
+        cluster.busy["busy"].set()
+
+    async with serving(FILE) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(release)
+        async with inline_fetcher(cluster, tmp_path, events, lease_s=3.0) as fetcher:
+            results = await fetch_all(fetcher, server, tmp_path, 4)
+    assert all(isinstance(result, Fetched) for result in results.values()), results
+    assert not [event for event in events if isinstance(event, WorkerLeft)]
+    assert {e.worker for e in events if isinstance(e, WorkerJoined)} == {"free", "busy"}
+
+
+async def test_workers_that_do_not_respond_are_no_missing_workers(tmp_path: Path) -> None:
+    events: list[Event] = []
+    cluster = InlineCluster("busy")
+    cluster.is_silent = True
+    with pytest.raises(ClusterError, match="may be busy with other tasks"):
+        async with inline_fetcher(cluster, tmp_path, events, max_wait_s=0.1) as fetcher:
+            await fetcher.fetch(FileRequest("http://127.0.0.1:9/x", tmp_path))
+    assert [e.reason for e in events if isinstance(e, ServiceWait)]
+
+
 async def test_connections_of_all_agents_stay_within_the_bound(tmp_path: Path) -> None:
     events: list[Event] = []
     cluster = InlineCluster("a", "b", "c")

@@ -94,6 +94,8 @@ class DaskCluster:
                     n_workers=self._workers,
                     threads_per_worker=1,
                     dashboard_address=None,
+                    # Its HTTP server has no pages then, but would want a port of its own.
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                     asynchronous=True,
                     host="127.0.0.1",
                     silence_logs=logging.CRITICAL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import orjson
@@ -16,13 +18,20 @@ from tests.e2e.conftest import files_under
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+DASHBOARD_PORT = 8787
+"""Dask's own choice."""
+
 
 async def test_workers_of_this_machine_fetch_everything_and_the_report_lists_them(
     processes: Processes, make_job: MakeJob, service: Service, tmp_path: Path
 ) -> None:
     config = make_job(cluster="workers = 2")
-    run = await processes.run(service, config, "-v", address=None)
-    assert await run.ended() == 0, run.output
+    with ExitStack() as stack:
+        with suppress(OSError):  # another cluster of this machine has it
+            stack.enter_context(socket.create_server(("127.0.0.1", DASHBOARD_PORT)))
+        run = await processes.run(service, config, "-v", address=None)
+        assert await run.ended() == 0, run.output
+    assert "already in use" not in run.output
     assert run.lines[-1]["status"] == "complete"
     assert service.token not in run.output
     assert "requestSignature" not in run.output

@@ -25,6 +25,7 @@ from asyncdl.cluster.messages import (
     seal,
 )
 from asyncdl.cluster.probing import probe, versions_differ
+from asyncdl.system.memory import give_back_large
 from asyncdl.version import __version__
 
 
@@ -57,6 +58,8 @@ class DaskAgent:
         if settings.ignores_interrupts:
             with suppress(ValueError):  # not the main thread: no signal comes here
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if settings.store is not None:
+            give_back_large()  # parts of uploads; otherwise each thread keeps some
         scratch = _scratch()
         report = await asyncio.to_thread(probe, settings, scratch)
         if not report.problem:

@@ -15,7 +15,7 @@ pytest.importorskip("distributed", reason="distributed is not installed: make be
 import asyncdl.sandbox
 from asyncdl.sandbox import Service
 from tests.beyond.conftest import SCENES
-from tests.beyond.dask_processes import MOST_S
+from tests.beyond.dask_processes import MOST_S, Running
 from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
 from tests.stores.door import SLOW_DOWN, refusal
 from tests.stores.real_store import READER
@@ -38,6 +38,15 @@ kind = "bundle"
 extract = true
 members = ["ST_*"]
 """
+
+
+MOST_MIB = 128
+"""In memory, of a worker."""
+
+
+def peak_mib(worker: Running) -> float:
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 async def test_workers_place_files_bands_groups_and_members_in_the_store(
@@ -138,6 +147,18 @@ async def test_a_full_spool_slows_the_requests_of_a_worker(
     assert await run.ended() == 0, run.output
     check_complete(run)
     store_jobs.check_files()
+
+
+async def test_a_worker_with_large_files_stays_small(store_jobs: StoreJobs) -> None:
+    """Whatever the store's pace: a new one takes its time for the first uploads."""
+    async with asyncdl.sandbox.serve(file_size=20_000_000) as large:
+        jobs = replace(store_jobs, service=large)
+        _, address = await jobs.processes.scheduler()
+        worker = await jobs.worker(address, "one")
+        run = await jobs.run(jobs.config(SEARCH, BANDS), address=address)
+        assert await run.ended() == 0, run.output
+        check_complete(run)
+        assert peak_mib(worker) < MOST_MIB
 
 
 async def test_uploads_that_a_killed_worker_left_are_cleaned(store_jobs: StoreJobs) -> None:

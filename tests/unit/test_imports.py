@@ -57,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "cluster": {
         "errors", "events", "extras", "job.places", "journal", "net", "redact", "stores",
-        "transfer", "version",
+        "system", "transfer", "version",
     },
     "doctor": {
         "version", "errors", "config", "net", "redact", "m2m", "job", "journal", "stores", "units",

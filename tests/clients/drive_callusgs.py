@@ -73,7 +73,7 @@ def main() -> None:
     with steps.step("the same once more"):
         fetch(steps, "again", SCENES[0], cloudcover=[6, 60], days=("2020-03-10", LAST_DAY))
     with steps.step("two files at once"):
-        steps.set_faults("api_latency_s=0.5")
+        steps.set_faults("api_latency_s=1.0")
         fetch(steps, "two", SCENES[0], SCENES[1], days=("2020-03-10", LAST_DAY))
     with steps.step("clean"):
         steps.set_faults("api_latency_s=0")

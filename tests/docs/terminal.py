@@ -79,7 +79,7 @@ def against_the_sandbox(command: str) -> str:
 
 async def play(step: Step, folder: Path, env: Mapping[str, str]) -> list[str]:
     """Run a command in a shell and return the lines it printed. Fails unless it ends well."""
-    with anyio.fail_after(90):
+    with anyio.fail_after(200):
         done = await anyio.run_process(
             ["bash", "-c", against_the_sandbox(step.command)],
             cwd=folder,

@@ -154,7 +154,7 @@ async def run_program(block: Block, folder: Path, service_url: str) -> None:
     if "[service]" not in (text := config.read_text()):
         config.write_text(f'{text}\n[service]\nurl = "{service_url}"\n')
     (folder / "program.py").write_text(block.text, encoding="utf-8")
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(
             [sys.executable, "program.py"], cwd=folder, env=environment(), check=False
         )

@@ -55,7 +55,7 @@ def asyncdl_run(service: Service) -> Run:
     """Run ``asyncdl`` with the account of the sandbox, while the sandbox goes on serving."""
 
     async def run(*arguments: str | Path, **env: str) -> Ended:
-        with anyio.fail_after(60):
+        with anyio.fail_after(200):
             done = await anyio.run_process(
                 [*COMMAND, *map(str, arguments)],
                 check=False,

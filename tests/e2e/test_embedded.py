@@ -19,6 +19,6 @@ async def test_a_job_leaves_its_program_as_it_was_and_says_nothing(
 ) -> None:
     """Signals, logging, hooks, streams, tasks and threads; no line on stdout or stderr."""
     program = [sys.executable, "-m", "tests.e2e.embedded", service.url, str(tmp_path / "data")]
-    with anyio.fail_after(90):
+    with anyio.fail_after(200):
         done = await anyio.run_process(program, cwd=ROOT, env=environment(service), check=False)
     assert (done.stdout, done.stderr.decode(), done.returncode) == (b"", "", 0)

@@ -90,7 +90,7 @@ async def test_a_program_that_leaves_something_open_ends_and_logs_out(
     (tmp_path / "job.toml").write_text(JOB.format(url=service.url))
     # By a name, so that there is something to look up.
     url = service.url.replace("127.0.0.1", "localhost")
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(
             [sys.executable, "-c", BEGINNING + program],
             cwd=tmp_path,
@@ -117,7 +117,7 @@ async def test_an_interrupt_while_all_is_closed_ends_the_program(
             is_asked.set()
 
     service.watch = watch
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         process = await anyio.open_process(
             [sys.executable, "-c", BEGINNING + "left = enter()"],
             env=environment(service, SERVICE=service.url),

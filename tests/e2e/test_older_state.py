@@ -39,7 +39,7 @@ NEW_SCENE = "LC08_L2SP_068017_20200310_20991231_02_T1"
 
 async def run(*arguments: str | Path, **env: str) -> Ended:
     """Run ``asyncdl`` beside a service that goes on."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(
             [*COMMAND, *map(str, arguments)], check=False, env=environment(None, **env)
         )

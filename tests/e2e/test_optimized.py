@@ -48,7 +48,7 @@ asyncio.run(main())
 
 
 async def optimized(service: Service, folder: Path, *arguments: str) -> tuple[int, str]:
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(
             [sys.executable, "-O", *arguments],
             cwd=folder,

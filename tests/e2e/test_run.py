@@ -178,7 +178,7 @@ async def interrupted(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        with anyio.fail_after(60):
+        with anyio.fail_after(200):
             while not any((folder / "bands").rglob("*.TIF")):
                 await anyio.sleep(0.02)
             for number in signals:
@@ -262,7 +262,7 @@ async def test_two_runs_on_one_directory_the_second_says_who_has_it(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as first:
-        with anyio.fail_after(60):
+        with anyio.fail_after(200):
             while not service.calls["download-retrieve"]:
                 await anyio.sleep(0.02)
             second = await asyncdl_run("run", config)

@@ -33,7 +33,7 @@ def loaded_by(statement: str) -> set[str]:
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=True
     )
     return set(done.stdout.splitlines()[-1].split())
 

@@ -29,7 +29,7 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ``asyncdl`` as a shell does, redirections and all; no terminal is there."""
     return subprocess.run(
         ["/bin/bash", "-c", f"{ASYNCDL} {line}"],
-        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_a_run_ends_in_any_locale_as_it_does_in_utf_8(locale: str, tmp_path: Pat
     (tmp_path / "job.toml").write_text(JOB)
     done = subprocess.run(
         [sys.executable, "-m", "asyncdl", "run", "job.toml", "--sandbox"],
-        cwd=tmp_path, env=environment(None, **ENCODINGS[locale]), capture_output=True, timeout=60,
+        cwd=tmp_path, env=environment(None, **ENCODINGS[locale]), capture_output=True, timeout=200,
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr.decode().count("asyncdl: ")) == (0, 0)

@@ -27,7 +27,7 @@ def night(home: Path) -> str:
 async def pass_one_night(service: Service, home: Path) -> set[str]:
     """Run what cron runs; return the products that are there afterwards."""
     env = environment(service) | {"HOME": str(home)}
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(["/bin/sh", "-c", night(home)], env=env, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     return {folder.name for folder in (home / "landsat/daily/bands").iterdir()}

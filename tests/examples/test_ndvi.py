@@ -35,7 +35,7 @@ directory = "data"
 
 
 async def run(service: Service, folder: Path, *command: str) -> str:
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         done = await anyio.run_process(command, cwd=folder, env=environment(service), check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()

@@ -61,7 +61,7 @@ async def serving(
         options = ["--loop", loop, "--port", str(port), "--timeout-graceful-shutdown", "2"]
         app = ["--app-dir", str(EXAMPLE.parent), "service:app"]
         command = [sys.executable, "-m", "uvicorn", *app, *options]
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         process = await anyio.open_process(command, env=env, stdout=DEVNULL, stderr=DEVNULL)
         async with process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             await _answers(session)

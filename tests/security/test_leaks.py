@@ -78,7 +78,7 @@ async def test_the_list_of_processes_shows_no_secret(
     service: Service, make_config: MakeConfig
 ) -> None:
     service.faults = Faults.parse(["api_latency_s=0.05"])
-    with anyio.fail_after(60):
+    with anyio.fail_after(200):
         async with await anyio.open_process(
             [*COMMAND, "run", str(make_config()), "--quiet"],
             env=environment(service),

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 
 import asyncdl
 from asyncdl.background import FILES_PER_TURN
-from asyncdl.events import Event, FileFinished, FileState
+from asyncdl.events import Event, FileFinished, FileState, FilesWanted
 from asyncdl.job.choosing import scenes
 from asyncdl.job.places.layout import Layout
 from asyncdl.job.stages import discovery, existing_files, requesting
@@ -109,9 +109,14 @@ async def test_others_have_their_turn_between_the_files_of_a_list(
     for what, (home, name, _) in BY_TURNS.items():
         monkeypatch.setattr(home, name, turns.noting(what, getattr(home, name)))
     async with anyio.create_task_group() as tasks:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, FilesWanted):
+                assert event.count >= SCENES
+                tasks.cancel_scope.cancel()  # fetching them would show nothing more
+
         tasks.start_soon(turns.count)
-        await many.run(GROUP, search=search_of_all())
-        tasks.cancel_scope.cancel()
+        await many.job(GROUP, search=search_of_all()).run(watch)
     longest = turns.longest
     assert longest.keys() == BY_TURNS.keys()
     for what, (_, _, most) in BY_TURNS.items():

@@ -51,6 +51,12 @@ def _shared_buffer() -> memoryview:
     return buffer
 
 
+def _note_seen(handshake: asyncio.Future[None]) -> None:
+    """Keep asyncio from logging an error that nobody waits for: who connects may have left."""
+    if not handshake.cancelled():
+        handshake.exception()
+
+
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     """TLS with a host: a protocol for the loop, a transport for the connection.
 
@@ -77,6 +83,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._read = cast(Callable[[int, memoryview], int], self._session.read)
         self._inner = inner
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._handshake.add_done_callback(_note_seen)
         self._received = _shared_buffer()
         self._plain: asyncio.Transport | None = None
         self._is_secure = False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from threading import Thread
 import pytest
 
 from asyncdl.errors import NetworkError
+from asyncdl.net.tls_transport import TlsTransport
 from asyncdl.transfer import FileRequest
 from tests.transfer.fault_server import QUICK, End, HostedFile, downloading, fixed, rig, serving
 
@@ -48,6 +51,28 @@ def plain_server(directory: Path, context: ssl.SSLContext) -> Iterator[str]:
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""
+
+
+async def test_a_handshake_that_fails_when_nobody_waits_for_it_is_no_error_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever connects may have been cancelled just before."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    context = ssl.create_default_context()
+    kept = [TlsTransport(context, "localhost", asyncio.BufferedProtocol())]
+    port = server.sockets[0].getsockname()[1]
+    await asyncio.get_running_loop().create_connection(lambda: kept[0], "127.0.0.1", port)
+    while not kept[0]._handshake.done():
+        await asyncio.sleep(0.001)
+    server.close()
+    await server.wait_closed()
+    kept.clear()
+    gc.collect()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_host_that_closes_before_all_is_read_loses_nothing(

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -149,7 +149,8 @@ class AgentEngine:
             self._outbox.add(OrderOutcome(order.number, is_interrupted=True))
             return
         self._open[order.number] = order
-        self._sender.send_nowait(order)
+        with suppress(anyio.BrokenResourceError):  # it is ending, and gives it back then
+            self._sender.send_nowait(order)
 
     def _use(self, share: Share) -> None:
         self._downloader.limit(max(1, share.connections), share.rate_bytes_s)

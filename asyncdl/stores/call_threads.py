@@ -7,8 +7,11 @@ minutes. A user who interrupts a run should not wait for that.
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from asyncdl.stores.pace import STEP_S
 
@@ -19,10 +22,16 @@ GRACE_S = 4.0
 
 
 class CallThreads:
-    """Makes calls, each in a thread of its own. Safe in several threads."""
+    """Makes calls, each in a thread that makes no other meanwhile. Safe in several threads.
+
+    The threads are kept for further calls, as to start one takes as long as a small request.
+    """
 
     def __init__(self) -> None:
         self._grace_s = GRACE_S
+        self._idle: deque[_CallThread] = deque()
+        self._is_over = threading.Event()
+        weakref.finalize(self, _end, self._idle, self._is_over)
 
     def run(self, call: Callable[[], T], check_cancelled: Callable[[], None]) -> T:
         """Make a call, and wait for it.
@@ -34,7 +43,7 @@ class CallThreads:
         Raises: what either of them raises.
         """
         made = _Call(call)
-        threading.Thread(target=made.run, name="call of a store", daemon=True).start()
+        self._thread().calls.put(made)
         try:
             while not made.has_ended.wait(STEP_S):
                 check_cancelled()
@@ -44,6 +53,37 @@ class CallThreads:
             raise
         return made.result()
 
+    def _thread(self) -> _CallThread:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _CallThread(self._idle, self._is_over)
+
+
+class _CallThread:
+    """A thread that makes one call after the other; between them it is among the idle ones."""
+
+    def __init__(self, idle: deque[_CallThread], is_over: threading.Event) -> None:
+        self._idle = idle
+        self._is_over = is_over
+        self.calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="calls of a store", daemon=True).start()
+
+    def _run(self) -> None:
+        while (call := self.calls.get()) is not None:
+            call.make()
+            self._idle.append(self)
+            call.has_ended.set()
+            del call  # with the bytes that it holds
+            if self._is_over.is_set():
+                return  # it was left behind
+
+
+def _end(idle: deque[_CallThread], is_over: threading.Event) -> None:
+    is_over.set()
+    while idle:
+        idle.pop().calls.put(None)
+
 
 class _Call(Generic[T]):
     def __init__(self, call: Callable[[], T]) -> None:
@@ -52,15 +92,14 @@ class _Call(Generic[T]):
         self._errors: list[BaseException] = []
         self.has_ended = threading.Event()
 
-    def run(self) -> None:
+    def make(self) -> None:
         try:
             self._results.append(self._call())
         except BaseException as error:
             self._errors.append(error)
-        finally:
-            self.has_ended.set()
 
     def result(self) -> T:
+        """Return what it returned. Raises: what it raised."""
         if self._errors:
             raise self._errors.pop()
         return self._results.pop()

@@ -38,7 +38,8 @@ _OPENING = (
     ),
 )
 _PATH = re.compile(r'[Pp]ath "([^"]{1,200})"')
-_TOO_SLOW = re.compile(r"timed? ?out", re.IGNORECASE)
+# Not the library's `retry_timeout`, which each error after several attempts has in its text.
+_TOO_SLOW = re.compile(r"(?<!_)timed? ?out", re.IGNORECASE)
 
 _BY_CODE = {
     "AccessDenied": Meaning("store-denied", "access was denied"),

@@ -558,6 +558,32 @@ def test_what_only_some_stores_refuse(
     assert raised.value.reason == reason and raised.value.stops_run
 
 
+@ONLY_S3
+# The library takes a response with the name of such a code for an error, so it is in no test's.
+@pytest.mark.parametrize("code", ["InternalError", "SlowDown", "AccessDenied"], ids="abc")
+def test_an_upload_that_fails_at_its_end_is_not_taken_for_done(
+    weed: Weed,
+    door: Door,
+    store_at: Callable[..., ObjectStore],
+    large: Path,
+    prefix: str,
+    code: str,
+) -> None:
+    """S3 begins the response to a completion before it knows its end.
+
+    Source: AWS, "CompleteMultipartUpload": a 200 may contain an error.
+    """
+    where = f"s3://{weed.bucket}/{prefix}"
+    store = store_at(where, Pace(least_wait_s=0), endpoint=door.endpoint)
+    door.refusals[b"?uploadId="] = refusal("200 OK", code)
+    with pytest.raises(StoreError):
+        store.put_file(large, "x", facts_of(large))
+    assert weed.names(f"{prefix}/") == []
+    door.refusals.clear()
+    placed = store.put_file(large, "x", facts_of(large))
+    assert list(store.list()) == [placed]
+
+
 def test_a_store_that_stays_away_is_given_up() -> None:
     from asyncdl.stores.address import StoreAddress
     from asyncdl.stores.pace import LEAST_WAIT_S

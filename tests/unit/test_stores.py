@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 from asyncdl.job.places.target import placer_of
 from asyncdl.stores.address import StoreAddress, is_store
+from asyncdl.stores.call_threads import CallThreads
 from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.object_store import (
     MIB,
@@ -187,6 +190,19 @@ def test_what_an_error_of_the_library_means(text: str, reason: str, retryable: b
 @pytest.mark.parametrize(
     ("text", "detail"),
     [
+        ("HTTP error: error sending request", "the store cannot be reached"),
+        ("HTTP error: operation timed out", "no response in time"),
+    ],
+)
+def test_a_store_that_is_silent_is_not_called_away(text: str, detail: str) -> None:
+    """The text of each error after several attempts has the name of a setting in it."""
+    tried = "in 2.1s, after 4 retries, max_retries: 4, retry_timeout: 8s  - "
+    assert store_error("s3://b/x", GenericError(tried + text)).detail == detail
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
         ("Account must be specified", "AZURE_STORAGE_ACCOUNT_NAME is not set"),
         ("Invalid Access Key: Invalid symbol 32, offset 2.", "has no key of an account"),
         ("Unable to open service account file from /home/me/x: No such file", "cannot be read"),
@@ -222,3 +238,30 @@ def test_the_parts_of_one_upload_fit_into_the_memory_of_all_or_are_two(memory_by
     assert 2 <= count <= PARTS_AT_ONCE
     assert count == 2 or parts_memory(PART_BYTES, count) <= memory_bytes
     assert parts_at_once(StoreSettings(StoreAddress("s3", "b", "")).memory_bytes) == PARTS_AT_ONCE
+
+
+def test_threads_of_calls_end_with_what_they_are_for() -> None:
+    """One that is left behind ends with its call."""
+    is_held = threading.Event()
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    def alive() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "calls of a store"}
+
+    before = alive()
+    threads = CallThreads()
+    threads._grace_s = 0
+    assert [threads.run(lambda: 7, lambda: None) for _ in range(3)] == [7, 7, 7]
+    with pytest.raises(ValueError, match="no"):
+        threads.run(lambda: int("no"), lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        threads.run(is_held.wait, fail)
+    made = alive() - before
+    assert 1 <= len(made) <= 2
+    del threads
+    gc.collect()
+    is_held.set()
+    for thread in made:
+        thread.join()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
@@ -21,6 +22,8 @@ from asyncdl.job.places.store_placer import StorePlacer
 from asyncdl.job.places.target import placer_of
 from asyncdl.journal import STATE_FOLDER, FileStatus, places_of
 from asyncdl.stores.abandoned import can_list, remove_uploads, unfinished_uploads
+from asyncdl.stores.address import StoreAddress
+from asyncdl.stores.settings import StoreSettings
 from asyncdl.transfer.names import PART_ENDINGS
 
 OURS_IN_STORE = (f"{STATE_FOLDER}/", "stac/")
@@ -59,6 +62,26 @@ async def clean_job(config: Config, service: str, on_wait: Callable[[str], None]
         if not isinstance(placer, StorePlacer):
             return await anyio.to_thread.run_sync(_clean_folder, placer.work_directory, known)
         return await anyio.to_thread.run_sync(_clean_store, placer, known)
+
+
+async def clean_place(address: StoreAddress, older_than_s: float) -> Cleaned:
+    """Remove unfinished uploads to a place of a store, whoever has begun them.
+
+    Args:
+        address: Of the place. Service and credentials are those of the environment.
+        older_than_s: How long ago they were begun at least, in seconds: others go on.
+    Raises: ConfigError; StoreError.
+    """
+    return await anyio.to_thread.run_sync(_clean_place, StoreSettings(address), older_than_s)
+
+
+def _clean_place(settings: StoreSettings, older_than_s: float) -> Cleaned:
+    if not can_list(settings):
+        return Cleaned(lists_uploads=False)
+    until = datetime.now(UTC) - timedelta(seconds=older_than_s)
+    uploads = [upload for upload in unfinished_uploads(settings) if upload.begun <= until]
+    remove_uploads(settings, uploads)
+    return Cleaned(uploads=len(uploads))
 
 
 def _clean_folder(directory: Path, known: frozenset[str]) -> Cleaned:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from asyncdl.stores.s3_requests import our_errors, s3_client
 from asyncdl.stores.settings import StoreSettings
@@ -22,6 +23,7 @@ class UnfinishedUpload:
     path: str
     """Of the object, below the prefix."""
     upload_id: str
+    begun: datetime
 
 
 def can_list(settings: StoreSettings) -> bool:
@@ -39,7 +41,9 @@ def unfinished_uploads(settings: StoreSettings) -> list[UnfinishedUpload]:
         pages = client.get_paginator("list_multipart_uploads")
         for page in pages.paginate(Bucket=address.bucket, Prefix=prefix):
             found += [
-                UnfinishedUpload(address.path_of(upload["Key"]), upload["UploadId"])
+                UnfinishedUpload(
+                    address.path_of(upload["Key"]), upload["UploadId"], upload["Initiated"]
+                )
                 for upload in page.get("Uploads", ())
             ]
     return found

@@ -10,8 +10,9 @@ import pytest
 from asyncdl.doctor.finding import CheckState
 from asyncdl.doctor.store_checks import check_store
 from asyncdl.errors import StoreError
-from asyncdl.job.cleaning import clean_job
+from asyncdl.job.cleaning import clean_job, clean_place
 from asyncdl.job.places.store_placer import StorePlace
+from asyncdl.stores.address import StoreAddress
 from tests.job.bench import RED
 from tests.stores.real_store import READER, act_as
 from tests.stores.store_bench import StoreBench
@@ -52,6 +53,18 @@ async def test_uploads_are_said_to_be_refused(
     act_as(monkeypatch, begun.weed.environment(READER))
     with pytest.raises(StoreError, match="access was denied"):
         await clean_job(begun.config(RED), "sandbox", lambda text: None)
+
+
+@pytest.mark.stores("s3")
+async def test_what_a_killed_get_has_left_goes_once_it_is_old(
+    begun: StoreBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says whose uploads they are, so those that may still go on stay."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", begun.weed.endpoint)
+    address = StoreAddress.parse(begun.target)
+    assert (await clean_place(address, 86400)).uploads == 0
+    assert (await clean_place(address, 0)).uploads == 3
+    assert begun.weed.uploads(begun.prefix) == [] and len(begun.spooled) == 3
 
 
 @pytest.mark.allow_blocking

@@ -129,12 +129,13 @@ def _as_json(cleaned: Cleaned) -> dict[str, object]:
 
 
 def _lines(cleaned: Cleaned, target: str) -> list[str]:
-    if not (cleaned.files or cleaned.uploads):
-        lines = [f"Nothing unfinished in {target}"]
-    else:
-        files = f"{count(cleaned.files, 'unfinished file')} ({size(cleaned.size_bytes)})"
-        uploads = f" and {count(cleaned.uploads, 'unfinished upload')}" if cleaned.uploads else ""
-        lines = [f"Removed from {target}: {files}{uploads}"]
+    found = []
+    if cleaned.files:
+        found.append(f"{count(cleaned.files, 'unfinished file')} ({size(cleaned.size_bytes)})")
+    if cleaned.uploads:
+        found.append(count(cleaned.uploads, "unfinished upload"))
+    shown = " and ".join(found)
+    lines = [f"Removed from {target}: {shown}" if found else f"Nothing unfinished in {target}"]
     if not cleaned.lists_uploads:
         lines.append("This store does not say which uploads are unfinished; it drops them itself")
     return lines

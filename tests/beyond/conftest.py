@@ -10,7 +10,7 @@ import pytest
 import asyncdl.sandbox
 from asyncdl.sandbox import Service
 from tests.beyond.dask_processes import Processes, starting
-from tests.beyond.store_jobs import StoreJobs
+from tests.beyond.store_jobs import BANDS, SEARCH, StoreJobs
 from tests.stores.conftest import door, kind, prefix, real_store, server, weed
 from tests.stores.door import Door
 from tests.stores.weed import Weed
@@ -18,7 +18,6 @@ from tests.stores.weed import Weed
 __all__ = ["door", "kind", "prefix", "real_store", "server", "weed"]
 
 FILE_BYTES = 300_000
-SCENES = '["LC08_L2SP_068017_20200310_20200822_02_T1"]'
 
 
 @pytest.fixture
@@ -45,8 +44,7 @@ def make_job(service: Service, tmp_path: Path) -> MakeJob:
         path = tmp_path / "job.toml"
         path.write_text(
             f'[service]\nurl = "{service.url}"\nstac_url = "{service.stac_url}"\n'
-            f'max_wait = "{max_wait}"\n[search]\nscenes = {SCENES}\n'
-            '[[products]]\nkind = "bands"\nbands = ["SR_*", "QA_PIXEL"]\n'
+            f'max_wait = "{max_wait}"\n[search]\n{SEARCH}\n{BANDS}'
             '[[products]]\nkind = "bundle"\nextract = true\nmembers = ["ST_*"]\n'
             f'[download]\ndirectory = "data"\nconnections = 4\n{download}\n'
             f'[poll]\ninterval = 0.05\n[cluster]\nengine = "dask"\n{cluster}\n'

@@ -32,7 +32,7 @@ import anyio.to_thread
 import asyncdl.sandbox
 from asyncdl.sandbox import Faults
 from tests.beyond.dask_processes import Processes, Running, starting
-from tests.beyond.store_jobs import StoreJobs
+from tests.beyond.store_jobs import PRODUCTS, SEARCH, StoreJobs
 from tests.soak.blows import Blow, blow_at_file
 from tests.stores.door import Door
 from tests.stores.weed import running_weed
@@ -45,20 +45,7 @@ LONGEST_DELAY_S = 0.4
 """So long after a file was received it is verified, uploaded and noted."""
 MOST_RUNS = 6
 """Of one job, until it ends with status 0."""
-SEARCH = 'scenes = ["LC08_L2SP_068017_20200310_20200822_02_T1"]'
-PRODUCTS = """
-[[products]]
-kind = "bands"
-bands = ["SR_*", "QA_PIXEL"]
-[[products]]
-kind = "band_group"
-file_groups = ["ls_c2l2_sr_band"]
-[[products]]
-kind = "bundle"
-extract = true
-keep_tar = true
-members = ["ST_*"]
-"""
+WITH_TAR = f"{PRODUCTS}keep_tar = true\n"
 
 
 class Victim(Protocol):
@@ -123,7 +110,7 @@ class KillRounds:
         return replace(self.jobs, prefix=f"{self.jobs.prefix}/{name}", folder=folder)
 
     def _config(self, jobs: StoreJobs) -> Path:
-        return jobs.config(SEARCH, PRODUCTS)
+        return jobs.config(SEARCH, WITH_TAR)
 
     async def _add_workers(self) -> None:
         self._workers = [w for w in self._workers if w.process.returncode is None]

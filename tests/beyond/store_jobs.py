@@ -18,6 +18,18 @@ from tests.stores.door import Door
 from tests.stores.real_store import ADMIN
 from tests.stores.weed import Weed
 
+SEARCH = 'scenes = ["LC08_L2SP_068017_20200310_20200822_02_T1"]'
+"""A scene with files of all kinds."""
+BANDS = '[[products]]\nkind = "bands"\nbands = ["SR_*", "QA_PIXEL"]\n'
+PRODUCTS = f"""{BANDS}
+[[products]]
+kind = "band_group"
+file_groups = ["ls_c2l2_sr_band"]
+[[products]]
+kind = "bundle"
+extract = true
+members = ["ST_*"]
+"""
 OURS = (".asyncdl/", "stac/", "asyncdl-report.json")
 """What a job keeps in a store for itself."""
 

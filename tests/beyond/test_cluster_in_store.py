@@ -14,9 +14,8 @@ pytest.importorskip("distributed", reason="distributed is not installed: make be
 
 import asyncdl.sandbox
 from asyncdl.sandbox import Service
-from tests.beyond.conftest import SCENES
 from tests.beyond.dask_processes import MOST_S, Running
-from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
+from tests.beyond.store_jobs import BANDS, PRODUCTS, SEARCH, StoreJobs, check_complete, size_of
 from tests.stores.door import SLOW_DOWN, refusal
 from tests.stores.real_store import READER
 
@@ -24,22 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(300)]
 
 SLOW = asyncdl.sandbox.Faults(rate=150_000)
 """Bytes per second of each connection."""
-SEARCH = f"scenes = {SCENES}"
-BANDS = '[[products]]\nkind = "bands"\nbands = ["SR_*", "QA_PIXEL"]\n'
-PRODUCTS = """
-[[products]]
-kind = "bands"
-bands = ["SR_*", "QA_PIXEL"]
-[[products]]
-kind = "band_group"
-file_groups = ["ls_c2l2_sr_band"]
-[[products]]
-kind = "bundle"
-extract = true
-members = ["ST_*"]
-"""
-
-
 MOST_MIB = 128
 """In memory, of a worker."""
 

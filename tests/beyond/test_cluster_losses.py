@@ -42,6 +42,13 @@ async def until_part(data: Path, count: int = 1) -> None:
             await anyio.sleep(0.02)
 
 
+async def until_bytes(data: Path, least: int) -> None:
+    """Wait until unfinished files have some bytes on the disk."""
+    with anyio.fail_after(MOST_S):
+        while sum(512 * path.stat().st_blocks for path in data.rglob("*.part")) < least:
+            await anyio.sleep(0.02)
+
+
 async def two_workers(processes: Processes) -> tuple[Running, str, list[Running]]:
     scheduler, address = await processes.scheduler()
     return scheduler, address, [await processes.worker(address, name) for name in ("one", "two")]
@@ -150,7 +157,7 @@ async def test_after_a_killed_coordinator_transfers_stop_and_the_next_one_contin
     await run.ended()
     # At once: the agents of the first one still write until their leases have ended.
     again = await processes.run(service, config, address=address)
-    await anyio.sleep(2.5)
+    await again.until("takes files")
     service.faults = Faults()
     assert await again.ended() == 0
     check_complete(again, tmp_path / "data")
@@ -168,7 +175,7 @@ async def test_ctrl_c_stops_all_and_saves_the_state(
     config = make_job(cluster='lease = "30s"\n' + ("workers = 2" if is_local else ""))
     run = await processes.run(service, config, address=address)
     await until_part(tmp_path / "data", 2)
-    await anyio.sleep(1.0)  # some bytes
+    await until_bytes(tmp_path / "data", 200_000)
     run.send(signal.SIGINT)
     with anyio.fail_after(60):
         assert await run.ended() == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from asyncdl.events import Event, HostStrain
 from asyncdl.net.retry import Backoff
-from asyncdl.transfer import Limits
+from asyncdl.transfer import Limits, adaptive_concurrency
 from tests.clock import simulated
 from tests.transfer.fault_server import (
     HostedFile,
@@ -36,8 +37,11 @@ PATIENT = replace(LIMITS, max_wait_s=600.0)
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.10])
 @simulated
 async def test_row_e9_random_503_cost_their_own_retries_only(
-    tmp_path: Path, share: float, limits: Limits
+    tmp_path: Path, share: float, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A machine that is slow itself makes a file of 1 KiB as slow as a strained host does.
+    monkeypatch.setattr(adaptive_concurrency, "MIN_STREAM_BYTES_S", 0.0)
+    monkeypatch.setattr(adaptive_concurrency, "SLOW_S", math.inf)
     chance, failures = random.Random(share), 0
 
     def host(received: Received) -> Reply:

@@ -19,6 +19,8 @@ from types import TracebackType
 import anyio
 from msgspec import Struct
 
+from asyncdl.transfer.loop_load import LoopLoad
+
 SILENT_AFTER_S = 1.0
 """A file that has waited this long for a response gives up its slot."""
 
@@ -185,7 +187,8 @@ class Slots:
         count: Number of files at once.
         on_change: Called whenever another file may be able to start.
         is_shared: Whether a slot stands for a connection, and there are fewer files at once while
-            some use several connections each.
+            some use several connections each, or while this process can take in no more.
+        load: By which the latter is known.
     """
 
     def __init__(
@@ -194,6 +197,7 @@ class Slots:
         on_change: Callable[[], None] = _do_nothing,
         *,
         is_shared: bool = False,
+        load: LoopLoad | None = None,
     ) -> None:
         self._count = count
         self._is_shared = is_shared
@@ -209,6 +213,9 @@ class Slots:
         self.on_change = on_change
         self.waiting = 0
         """Number of files that have started and wait."""
+        self._load = (load or LoopLoad()) if is_shared else None
+        self._is_looking = False
+        """Whether a file is held back until the next look at the load."""
 
     def resize(self, count: int) -> None:
         """Use another number of files at once from now on; those that have started go on."""
@@ -218,8 +225,30 @@ class Slots:
 
     @property
     def has_free(self) -> bool:
-        """Whether another file may start. Files that have waited go first."""
-        return self.limiter.has_free
+        """Whether another file may start. Files that have waited go first.
+
+        Where a slot stands for a connection, no more do than this process can take in;
+        :attr:`on_change` is called when that may be more.
+        """
+        return self.limiter.has_free and self._is_worthwhile()
+
+    def _is_worthwhile(self) -> bool:
+        under_way = self.limiter.in_use
+        if self._load is None or under_way < self._load.files(under_way):
+            return True
+        if not self._is_looking:
+            self._is_looking = True
+            asyncio.get_running_loop().call_later(self._load.interval_s, self._look_again)
+        return False
+
+    def _look_again(self) -> None:
+        self._is_looking = False
+        self.on_change()
+
+    def note_end(self) -> None:
+        """Record that a file has ended."""
+        if self._load is not None:
+            self._load.note_end()
 
     @property
     def may_end_beside(self) -> bool:
@@ -362,6 +391,7 @@ class Slot:
         """Return the slot for good."""
         self.stop_waiting()
         self._set_ending(is_ending=False)
+        self._slots.note_end()
         if self._is_held:
             self._is_held = False
             self._slots.limiter.release()

@@ -16,10 +16,9 @@ import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.deferred_calls import best_effort
-from asyncdl.job.itemizing import item_path
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import FileStatus, SceneRecord
+from asyncdl.journal import FileStatus, FinishedFile, SceneRecord
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import acquisition_of, parse_ard_id, parse_product_id, processed_on
 from asyncdl.m2m.searching.scene_search import next_start
@@ -78,14 +77,15 @@ async def _remove(
         if file.kind in kinds.get(file.scene, ()) and file.window == run.window_name
     ]
     gone = await anyio.to_thread.run_sync(run.placer.remove, files)
-    items = {item_path(file.scene, file.window) for file in gone}
-    await anyio.to_thread.run_sync(_remove_items, run.placer, items)
+    await anyio.to_thread.run_sync(_remove_items, run.placer, gone)
     await run.journal.files.forget(file.path for file in gone)
     return Counter(file.scene for file in gone if file.is_kept)
 
 
-def _remove_items(placer: Placer, paths: Iterable[str]) -> None:
-    for path in paths:
+def _remove_items(placer: Placer, gone: Iterable[FinishedFile]) -> None:
+    from asyncdl.job.itemizing import item_path  # Few runs have files removed.
+
+    for path in {item_path(file.scene, file.window) for file in gone}:
         placer.remove_text(path)
 
 

@@ -14,7 +14,6 @@ from asyncdl.errors import ConfigError
 from asyncdl.events import Emit
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.spool import Spool
-from asyncdl.job.places.store_placer import StorePlacer
 from asyncdl.net.tls import Tls, TlsSettings
 from asyncdl.transfer import Downloader, FileFetcher, Limits
 
@@ -80,10 +79,11 @@ async def open_fetcher_of(
 
 def _store_of(placer: Placer) -> AgentStore | None:
     """Return how workers place files in the store of a job, if they go to one."""
+    from asyncdl.cluster.messages import AgentStore
+    from asyncdl.job.places.store_placer import StorePlacer
+
     if not isinstance(placer, StorePlacer):
         return None
-    from asyncdl.cluster.messages import AgentStore
-
     place = placer.place_data
     return AgentStore(place.settings, place.spool_bytes, place.uploads)
 

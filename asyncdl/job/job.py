@@ -49,7 +49,6 @@ from asyncdl.job.deferred_calls import DeferredCalls
 from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of, spool_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
-from asyncdl.job.itemizing import write_items
 from asyncdl.job.job_state import keep_report, open_job_state
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.places.placer import Placer
@@ -322,6 +321,8 @@ class Job:
             since = first_new_day(start.last_search, now)
             await mark_withdrawn(run, search_plan.datasets, since, now.day)
         if config.download.stac:
+            from asyncdl.job.itemizing import write_items  # Most jobs write no items.
+
             is_absolute = config.download.stac == "absolute"
             await write_items(run.journal, run.placer, run.emit, is_absolute=is_absolute)
 
@@ -342,7 +343,7 @@ class Job:
                 durable = self._config.download.durable
                 path = await write_report(places.report_folder, summary, durable=durable)
                 if self._placer is not None:
-                    await keep_report(self._placer, path, emit)
+                    await keep_report(self._config, self._placer, path, emit)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             reason = failure.strerror or str(failure)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 
 from asyncdl.config import Config
-from asyncdl.errors import DirectoryBusyError, DiskError, StoreError, ungrouped
-from asyncdl.events import Emit, Notice
+from asyncdl.events import Emit
 from asyncdl.job.places.placer import Placer
-from asyncdl.job.places.store_placer import StorePlacer
-from asyncdl.job.places.store_state import StoreState, put_report
 from asyncdl.journal import Journal, open_state, places_of
-from asyncdl.stores.lease import RENEWED_EVERY_S
-
-SAVED_EVERY = 30
-"""Renewals between two copies of the journal: about ten minutes."""
-GRACE_S = 6.0
-"""For the last copy of the journal, also of an interrupted run."""
-
-log = logging.getLogger("asyncdl.job")
 
 
 @asynccontextmanager
@@ -42,58 +28,24 @@ async def open_job_state(
     Raises: as :func:`asyncdl.journal.open_state`; StoreError.
     """
     places, durable = await anyio.to_thread.run_sync(places_of, config), config.download.durable
-    if not isinstance(placer, StorePlacer):
+    if config.store_address is None:
         async with open_state(places, service, durable=durable) as journal:
             yield journal
         return
-    state = StoreState(placer, places.directory.parent, on_wait)
+    # Most jobs need no store.
+    from asyncdl.job.stored_state import keeping, state_in_store
+
+    state = state_in_store(placer, places.directory.parent, on_wait)
     async with (
         open_state(places, service, durable=durable, prepare=state.begin) as journal,
-        _kept(state),
+        keeping(state),
     ):
         yield journal
 
 
-@asynccontextmanager
-async def _kept(state: StoreState) -> AsyncIterator[None]:
-    with ungrouped():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_renew, state)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
-                with anyio.move_on_after(GRACE_S, shield=True):
-                    await _try("the journal", state.save)
-                    await _try("its lease", state.end)
-
-
-async def _renew(state: StoreState) -> None:
-    renewals = 0
-    while True:
-        await anyio.sleep(RENEWED_EVERY_S)
-        await _try("its lease", state.renew)
-        renewals += 1
-        if renewals % SAVED_EVERY == 0:
-            await _try("the journal", state.save)
-
-
-async def _try(what: str, call: Callable[[], None]) -> None:
-    """Write to the store; a failure costs nothing but that another machine knows less."""
-    try:
-        await anyio.to_thread.run_sync(call)
-    except DirectoryBusyError:
-        raise
-    except (StoreError, DiskError, OSError) as error:
-        log.warning("%s was not written to the store: %s", what, error)
-
-
-async def keep_report(placer: Placer, report: Path, emit: Emit) -> None:
+async def keep_report(config: Config, placer: Placer, report: Path, emit: Emit) -> None:
     """Put the report of a run beside its files, if these are in a store."""
-    if not isinstance(placer, StorePlacer):
-        return
-    with anyio.move_on_after(GRACE_S, shield=True):
-        try:
-            await anyio.to_thread.run_sync(partial(put_report, placer, report))
-        except (StoreError, OSError) as error:
-            emit(Notice(f"The report of this run is not in the store: {error}", "warning"))
+    if config.store_address is not None:
+        from asyncdl.job.stored_state import put_beside_files
+
+        await put_beside_files(placer, report, emit)

@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio.to_thread
 
-from asyncdl.archive import ArchiveBucket, ArchiveClient, ArchiveSettings
 from asyncdl.config import Config
 from asyncdl.events import Emit, Notice
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
@@ -50,7 +49,12 @@ async def open_source(
         if config.download.source == "m2m":
             client = M2MClient(credentials, **whole)
         else:
-            bucket = await anyio.to_thread.run_sync(ArchiveBucket, _settings_of(config))
+            # Most jobs need no archive.
+            from asyncdl.archive import ArchiveBucket, ArchiveClient, ArchiveSettings
+
+            place = config.archive
+            settings = ArchiveSettings(place.region, place.endpoint, place.profile)
+            bucket = await anyio.to_thread.run_sync(ArchiveBucket, settings)
             emit(Notice(_WHO_PAYS))
             if catalog is None:
                 catalog = await stack.enter_async_context(
@@ -60,8 +64,3 @@ async def open_source(
                 )
             client = ArchiveClient(bucket, catalog, credentials=credentials, **whole)
         yield await stack.enter_async_context(client)
-
-
-def _settings_of(config: Config) -> ArchiveSettings:
-    archive = config.archive
-    return ArchiveSettings(archive.region, archive.endpoint, archive.profile)

@@ -21,6 +21,7 @@ from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.segments import Segment
 from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.verification.structure import HEAD_BYTES, Form, check_head, head_bytes
+from asyncdl.transfer.write_size import worth_a_write
 
 
 class FileTarget(Struct, frozen=True):
@@ -82,13 +83,14 @@ class BodyReceiver(Struct):
     async def _read_body(
         self, buffer: WriteBuffer, response: ResponseStream, segment: Segment
     ) -> None:
-        limits, saved_at_s = self.engine.limits, clock.now_s()
+        limits, began_s, begin = self.engine.limits, clock.now_s(), segment.position
+        saved_at_s, write_bytes = began_s, worth_a_write(0, 0.0, limits.write_bytes)
         min_bytes, most_bytes = head_bytes(self.target.form), self.engine.rate_limit.grain_bytes
         if self.is_awaited:
             most_bytes, saved_at_s = min(most_bytes, max(min_bytes, FIRST_READ_BYTES)), -math.inf
         while segment.position < segment.read_until:
             try:
-                data = await response.read(most_bytes)
+                data = await response.read(min(most_bytes, write_bytes))
             except BaseException:
                 self._add(response.take_received(), buffer, segment, response.url)
                 raise
@@ -97,9 +99,11 @@ class BodyReceiver(Struct):
             await self.engine.rate_limit.take(len(data))
             self._add(data, buffer, segment, response.url)
             is_late = clock.now_s() - saved_at_s >= limits.flush_interval_s
-            if buffer.size_bytes >= (min_bytes if is_late else limits.write_bytes):
+            if buffer.size_bytes >= (min_bytes if is_late else write_bytes):
                 await self._save(buffer, segment)
                 saved_at_s, most_bytes = clock.now_s(), self.engine.rate_limit.grain_bytes
+                came_bytes = segment.position - begin
+                write_bytes = worth_a_write(came_bytes, saved_at_s - began_s, limits.write_bytes)
             else:
                 buffer.copy_borrowed()
 

@@ -191,8 +191,9 @@ class Limits:
 
     @property
     def write_bytes(self) -> int:
-        """Buffered per connection for one write: less with many connections.
+        """Buffered per connection for one write at most: less with many connections.
 
-        Up to 64 of them hold 16 MiB together; with more, each holds 256 KiB.
+        Up to 64 of them hold 16 MiB together; with more, each holds 256 KiB. Slow bodies
+        hold less (:func:`~asyncdl.transfer.write_size.worth_a_write`).
         """
         return min(self.flush_bytes, max(_MIN_WRITE_BYTES, _BUFFERED_BYTES // self.connections))

@@ -13,6 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from asyncdl.errors import NetworkError, TransferError
+from asyncdl.net.faults import MAX_HEAD_BYTES
 from asyncdl.transfer.wire.client import KEEPALIVE_S, WireClient
 from asyncdl.transfer.wire.connection import Connection
 from asyncdl.transfer.wire.messages import request_head
@@ -209,3 +210,46 @@ async def test_what_comes_although_the_buffer_is_full_is_kept(
     while data := bytes(await connection.read(1 << 20, 5.0, 0.0)):
         came += data
     assert came == body
+
+
+async def body_over(connection: Connection, body: bytes) -> bytes:
+    """Have a connection request and receive a body, in whatever pieces it returns it."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    asking = asyncio.create_task(connection.send_request(b"GET /", 5.0))
+    await anyio.wait_all_tasks_blocked()
+    hand_over(connection, head)
+    await asking
+    received = asyncio.create_task(read_all(connection))
+    while body:
+        await anyio.wait_all_tasks_blocked()
+        piece = body[: len(connection.get_buffer(0))]
+        hand_over(connection, piece)
+        body = body[len(piece) :]
+    return await received
+
+
+async def read_all(connection: Connection) -> bytes:
+    pieces = []
+    while data := bytes(await connection.read(1 << 20, 5.0, 5.0)):
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "closed"])
+async def test_no_connection_holds_the_memory_of_a_body_that_has_ended(is_kept: bool) -> None:
+    connection = Connection(asyncio.get_running_loop(), 1 << 20)
+    connection.connection_made(Resting(extra={"peername": ("127.0.0.1", 80)}))
+    body = random.Random(2).randbytes(1_500_000)
+    for _ in range(2):
+        assert await body_over(connection, body) == body
+        assert held_bytes(connection) > MAX_HEAD_BYTES
+        assert connection.finish()
+        assert held_bytes(connection) == MAX_HEAD_BYTES
+    if not is_kept:
+        connection.close()
+        assert held_bytes(connection) == 0
+        assert not connection.take_received()
+
+
+def held_bytes(connection: Connection) -> int:
+    return len(connection._buffer)

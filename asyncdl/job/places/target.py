@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from asyncdl.config import Config
 from asyncdl.job.places.placer import FolderPlacer, Placer
-from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 
 
 def placer_of(config: Config, on_wait: Callable[[str], None] | None = None) -> Placer:
@@ -18,4 +17,7 @@ def placer_of(config: Config, on_wait: Callable[[str], None] | None = None) -> P
     """
     if config.store_address is None:
         return FolderPlacer(config.directory, durable=config.download.durable)
+    # Most jobs need no store.
+    from asyncdl.job.places.store_placer import StorePlace, StorePlacer
+
     return StorePlacer(StorePlace.of(config), on_wait)

@@ -20,7 +20,7 @@ from asyncdl.system import files
 from asyncdl.system.files import is_of_others, open_unfollowed, replace
 from asyncdl.system.volumes import flush, flush_folder
 
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
 """Read and written at once when a file is copied."""
 
 

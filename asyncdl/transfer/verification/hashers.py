@@ -20,7 +20,7 @@ from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher, ne
 OnRead: TypeAlias = Callable[[int], None]
 """Called with the size of each block that was read; what it raises stops the reading."""
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 256 * 1024
 
 
 def ignore_read(count: int) -> None:

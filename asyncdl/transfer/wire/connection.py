@@ -91,7 +91,7 @@ class Connection(asyncio.BufferedProtocol):
         """Where the other end is."""
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        # Most responses are small; for a large one the buffer grows, and stays so.
+        # Most responses are small; for a large one the buffer grows until its end.
         self._buffer = bytearray(MAX_HEAD_BYTES)
         self._view = memoryview(self._buffer)
         self._buffer_bytes = buffer_bytes
@@ -179,7 +179,7 @@ class Connection(asyncio.BufferedProtocol):
         Raises: ConnectionLost, if the connection breaks before the end; NotHttp; TimeoutError.
         """
         if self._left_bytes is None:
-            return await self._read_unmeasured(timeout_s)
+            return await self._read_unmeasured(min(most_bytes, self._buffer_bytes), timeout_s)
         wanted = min(most_bytes, self._buffer_bytes, self._left_bytes)
         came = self._filled - self._start
         # What came with the head goes first where there is no room behind it.
@@ -204,13 +204,13 @@ class Connection(asyncio.BufferedProtocol):
             if self._filled == self._start:
                 raise
 
-    async def _read_unmeasured(self, timeout_s: float) -> memoryview:
+    async def _read_unmeasured(self, most_bytes: int, timeout_s: float) -> memoryview:
         """Read a body that is chunked, or ends with the connection."""
         deadline_s = self._loop.time() + timeout_s
         while True:
             try:
                 if self._filled == self._start:
-                    self._make_room(self._buffer_bytes)
+                    self._make_room(most_bytes)
                 # The backlog of TLS comes at once, and the end may come right behind it.
                 if self._filled == self._start:
                     await self._wait_for_more(deadline_s)
@@ -304,6 +304,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self.state is BODY and self._is_read_to_its_end():
             self._go(IDLE)
+            self._hold(MAX_HEAD_BYTES)
             self._start, self._filled, self._limit = 0, 0, len(self._buffer)
             self._resume()
             return True
@@ -326,6 +327,15 @@ class Connection(asyncio.BufferedProtocol):
         self._stop_timer()
         if self._transport is not None:
             self._transport.abort()
+        # Connection and transport know each other, and may stay until the next collection.
+        self._limit = 0
+        self._hold(0)
+
+    def _hold(self, size_bytes: int) -> None:
+        """Give the memory of a larger buffer back; nothing in it is needed any more."""
+        if len(self._buffer) > size_bytes:
+            self._buffer = bytearray(size_bytes)
+            self._view = memoryview(self._buffer)
 
     # uvloop does not take calls for a connection that is closing.
 

@@ -19,6 +19,8 @@ from typing import Any, cast
 
 _RECEIVED_BYTES = 128 * 1024
 """Room for what the loop receives at once, still encrypted; it fits into a processor's cache."""
+_DECRYPTED_BYTES = 32 * 1024
+"""So much of it is handed to OpenSSL at once, whose memory for it never shrinks: two records."""
 _OF_THREAD = threading.local()
 """Has one buffer for all connections of a thread: what is received leaves it at once."""
 
@@ -132,8 +134,9 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Decrypt what has come."""
-        self._incoming.write(self._received[:nbytes])
-        self._proceed()
+        for start in range(0, nbytes, _DECRYPTED_BYTES):
+            self._incoming.write(self._received[start : min(start + _DECRYPTED_BYTES, nbytes)])
+            self._proceed()
         if self._is_reader_paused:
             self._pause()
 

@@ -250,7 +250,7 @@ class JobStarted(Event, frozen=True):
         force_setattr(self, "directory", os.fspath(self.directory))
 
 
-class FoundScene(Struct, frozen=True):
+class FoundScene(Struct, frozen=True, gc=False):
     """What a map shows of a scene, as the service gives it."""
 
     product_id: str

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+import orjson
 from msgspec import Meta, Struct
 
 from asyncdl.m2m.tolerant import Id, OnLoss, ignore_loss, read_tolerantly
@@ -71,8 +72,38 @@ Labels: TypeAlias = dict[str, Id]
 """Download ids (as text) and the label of each."""
 
 
-class Reply(Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all replies: camelCase on the wire, snake_case here, extra fields ignored."""
+class GeoJsonText(bytes):
+    """A GeoJSON object as its text.
+
+    As plain JSON a footprint is a dozen lists, and a page of scenes has 16,000 of them, which
+    every garbage collection would look at; most of them are read once.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, value: Json) -> GeoJsonText:
+        """Take a JSON object. Raises: ValueError, for anything else."""
+        if value == []:
+            value = {}  # PHP encodes an empty map as a list
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        try:
+            return cls(orjson.dumps(value))
+        except orjson.JSONEncodeError:
+            raise ValueError("nested too deeply") from None
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        read: dict[str, Any] = orjson.loads(memoryview(self))
+        return read
+
+
+class Reply(Struct, frozen=True, rename="camel", kw_only=True, gc=False):
+    """Base of all replies: camelCase on the wire, snake_case here, extra fields ignored.
+
+    What is read from JSON contains no cycles, so the garbage collector need not look at it.
+    """
 
     def __repr__(self) -> str:
         # Replies contain signed URLs, and a repr ends up in logs and tracebacks.
@@ -213,12 +244,21 @@ class Scene(Reply, frozen=True):
     cloud_cover: CoverPercent | None = None
     """Percent; ``None`` when unknown."""
     options: SceneOptions | None = None
-    spatial_bounds: dict[str, Any] | None = None
-    spatial_coverage: dict[str, Any] | None = None
-    """Footprint as GeoJSON geometry."""
+    bounds_text: GeoJsonText | None = msgspec.field(default=None, name="spatialBounds")
+    coverage_text: GeoJsonText | None = msgspec.field(default=None, name="spatialCoverage")
     temporal_coverage: TemporalCoverage | None = None
     publish_date: str | None = None
     browse: list[Browse] | None = None
+
+    @property
+    def spatial_bounds(self) -> dict[str, Any] | None:
+        """Bounds as GeoJSON geometry; read anew each time."""
+        return None if self.bounds_text is None else self.bounds_text.plain()
+
+    @property
+    def spatial_coverage(self) -> dict[str, Any] | None:
+        """Footprint as GeoJSON geometry; read anew each time."""
+        return None if self.coverage_text is None else self.coverage_text.plain()
 
     @property
     def is_bulk(self) -> bool:

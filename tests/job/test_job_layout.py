@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import anyio
@@ -149,7 +148,7 @@ async def test_two_scenes_at_one_place_are_told_before_they_are_asked_for(
     places_of = Layout.places_of
 
     def called_the_same(self: Layout, wanted: WantedFile) -> tuple[Place, ...]:
-        return places_of(self, replace(wanted, file_name="B4.TIF"))
+        return places_of(self, wanted.replace(file_name="B4.TIF"))
 
     monkeypatch.setattr(Layout, "places_of", called_the_same)
     summary = await bench.run(RED, layout="{kind}/{file}", scenes_per_call=1)

@@ -185,7 +185,7 @@ async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_pat
 
 
 async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path: Path) -> None:
-    guess = replace(RED_WANTED, file_name="S", kinds=("bundle",))
+    guess = RED_WANTED.replace(file_name="S", kinds=("bundle",))
     place = Place("bundle", PurePosixPath("bundle/S/S"), is_named=False)
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.note_wanted([(guess, place)])

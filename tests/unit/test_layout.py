@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +192,9 @@ def test_what_a_config_does_not_choose_has_the_folder_of_its_scene() -> None:
 def test_a_scene_that_shares_its_display_id_has_a_folder_more(
     name: str, kind: str, path: str
 ) -> None:
-    second = replace(wanted(name, kind), scene_id="E2", is_namesake=True)
+    second = wanted(name, kind).replace(scene_id="E2", is_namesake=True)
     assert str(places_of(second)[0].relative) == path
-    both = [replace(second, scene_id="E1", is_namesake=False), second]
+    both = [second.replace(scene_id="E1", is_namesake=False), second]
     first, apart = (places_of(w, "{entity_id}/{file}")[0].relative for w in both)
     assert (str(first), str(apart)) == (f"E1/{name}", f"E2/{name}") or name == SCENE
 

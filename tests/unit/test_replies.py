@@ -19,6 +19,7 @@ from asyncdl.m2m.models import (
     REPLIES,
     DatasetFilter,
     DownloadOption,
+    GeoJsonText,
     Json,
     RateLimits,
     RequestedDownload,
@@ -82,7 +83,11 @@ def test_every_sample_is_read_with_nothing_lost(name: str, data: Json) -> None:
 
 def shown(reply: Any) -> Json:
     """Return what was read as plain JSON, at the same places as in the reply."""
-    return msgspec.to_builtins(reply, builtin_types=(), enc_hook=int)
+    return msgspec.to_builtins(
+        reply,
+        builtin_types=(),
+        enc_hook=lambda value: value.plain() if isinstance(value, GeoJsonText) else int(value),
+    )
 
 
 def without(read: Json, harms: list[tuple[Spot, Json]], *, was_read: bool) -> Json:

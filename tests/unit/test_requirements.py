@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from asyncdl.job.stages.requirements import digests_of, requirements_of
@@ -112,18 +110,17 @@ def test_an_earlier_proof_does_not_count_when_another_digest_is_expected_now() -
 
 
 def test_each_digest_has_its_source() -> None:
-    by_catalogue = replace(wanted(), catalogued={"S_B4.TIF": Checksum("sha512sum", "EF" * 64)})
+    by_catalogue = wanted().replace(catalogued={"S_B4.TIF": Checksum("sha512sum", "EF" * 64)})
     demand = requirements_of(by_catalogue, "auto")
     assert (demand.source, demand.digests) == ("stac", (Digest("sha512", "ef" * 64),))
-    both = requirements_of(replace(by_catalogue, checksums=(SHA,)), "auto")
+    both = requirements_of(by_catalogue.replace(checksums=(SHA,)), "auto")
     assert both.source == "m2m+stac" and len(both.digests) == 2
     assert requirements_of(wanted(), "auto").source_of("length+md5+tiff") == "host"
     assert requirements_of(wanted(), "auto").source_of("length+tiff") == ""
 
 
 def test_a_bundles_members_have_the_digests_of_both() -> None:
-    bundle = replace(
-        wanted(),
+    bundle = wanted().replace(
         file_name="S.tar",
         members={"S_B4.TIF": (SHA,), "S_MTL.txt": ()},
         catalogued={"S_MTL.txt": Checksum("sha512sum", "EF" * 64)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +173,8 @@ class TestFiles:
         assert len(named.places_of(cut)[0].relative.parts) == 2
 
     def test_texts_and_bundles_come_whole(self) -> None:
-        text = replace(FILE, file_name=f"{SCENE}_MTL.txt")
-        bundle = replace(FILE, file_name=f"{SCENE}.tar", kinds=("bundle",))
+        text = FILE.replace(file_name=f"{SCENE}_MTL.txt")
+        bundle = FILE.replace(file_name=f"{SCENE}.tar", kinds=("bundle",))
         cut_text, same = one_cut(text), one_cut(bundle)
         assert (cut_text.is_cut, cut_text.window) == (False, window().name)
         assert cut_text.estimate_bytes == text.estimate_bytes
@@ -186,7 +185,7 @@ class TestFiles:
         assert cuts.cut(FILE, {"s": [AROUND]})
         assert cuts.notes() == []
         elsewhere = tuple((x + 10, y) for x, y in AROUND)
-        other = replace(FILE, scene_id="t")
+        other = FILE.replace(scene_id="t")
         assert cuts.cut(other, {"t": [elsewhere]}) is None
         assert "1" in cuts.notes()[0].text
 
@@ -202,7 +201,7 @@ class TestFiles:
         known = KnownPath("bands", SCENE, there, "", window=cut.window)
         elsewhere = Layout(LayoutTemplate("{product_id}/{file}"), LAYOUT.bundles)
         assert planned_moves(LAYOUT, [FILE], [known]) == []
-        assert planned_moves(LAYOUT, [replace(cut, window="box_1_2_3_4")], [known]) == []
+        assert planned_moves(LAYOUT, [cut.replace(window="box_1_2_3_4")], [known]) == []
         assert len(planned_moves(elsewhere, [cut], [known])) == 1
 
     @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"source_bytes": "x"}', "\ud800"])

@@ -48,7 +48,7 @@ class Scope:
         )
 
     def _narrow_file(self, wanted: WantedFile) -> WantedFile:
-        return replace(wanted, kinds=tuple(k for k in wanted.kinds if self._takes(k, wanted)))
+        return wanted.replace(kinds=tuple(k for k in wanted.kinds if self._takes(k, wanted)))
 
     def _takes(self, kind: str, wanted: WantedFile) -> bool:
         named = (kind, wanted.scene, file_name_of(wanted))

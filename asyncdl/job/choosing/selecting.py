@@ -260,7 +260,7 @@ async def _placed(
     """Mark namesakes, and leave out products whose place another product has already."""
     files = [
         layout.without_duplicates(
-            replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
+            file.replace(is_namesake=True) if (file.scene, file.scene_id) in apart else file
         )
         async for file in in_turns(selection.files)
     ]

@@ -135,11 +135,11 @@ class WindowCuts:
             self.outside.add(wanted.scene)
             return None
         self._is_met = True
-        wanted = replace(wanted, window=self._window.name)
+        wanted = wanted.replace(window=self._window.name)
         if not wanted.is_cut:
             return wanted
         estimate = math.ceil(wanted.estimate_bytes * share) + HEAD_BYTES
-        return replace(wanted, estimate_bytes=min(wanted.estimate_bytes, estimate))
+        return wanted.replace(estimate_bytes=min(wanted.estimate_bytes, estimate))
 
     def _share_of(self, scene_id: str, outlines: Sequence[Outline]) -> float | None:
         """Return :func:`share_of` a scene; ``None`` if it does not touch the window."""

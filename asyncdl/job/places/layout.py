@@ -8,7 +8,7 @@ names are kept, because other tools parse them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -105,7 +105,7 @@ class Layout:
         kinds: dict[PurePosixPath, str] = {}
         for place in self.places_of(wanted):
             kinds.setdefault(place.relative, place.kind)
-        return replace(wanted, kinds=tuple(kinds.values()))
+        return wanted.replace(kinds=tuple(kinds.values()))
 
     def place_of_member(self, wanted: WantedFile, name: str) -> Place:
         """Return where a member of a bundle goes: to where a single file would.

@@ -7,7 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -254,7 +254,7 @@ def _report_blocked(
 def _narrowed(run: RunContext, wanted: WantedFile, blocked: Blocked) -> WantedFile:
     places = run.layout.places_of(wanted)
     free = [place.kind for place in places if (wanted, place) not in blocked]
-    return replace(wanted, kinds=tuple(free))
+    return wanted.replace(kinds=tuple(free))
 
 
 def _failure(wanted: WantedFile, place: Place, conflict: PathConflict) -> FileFinished:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from asyncdl.background import in_turns
 from asyncdl.events import FileState
@@ -57,7 +57,7 @@ async def _with_catalogued(run: RunContext, files: Sequence[WantedFile]) -> list
         return list(files)
     found = await run.catalog.digests(wanted.scene for wanted in files if not wanted.is_cut)
     return [
-        replace(wanted, catalogued=_checksums_of(wanted, found.get(wanted.scene, {})))
+        wanted.replace(catalogued=_checksums_of(wanted, found.get(wanted.scene, {})))
         async for wanted in in_turns(files)
     ]
 

@@ -9,8 +9,11 @@ Source: API notes, section 5.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.bands import (
@@ -72,9 +75,12 @@ Wanted: TypeAlias = BandsWanted | BundleWanted | GroupWanted
 """One ``[[products]]`` entry of a config."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedFile:
-    """One download to request."""
+class WantedFile(Struct, frozen=True, eq=False, gc=False):
+    """One download to request.
+
+    A job has thousands at once; they contain no cycles, so the garbage collector need not look
+    at them. Two are the same if all fields are but those that only say more of the same file.
+    """
 
     entity_id: str
     """The file's own: a secondary file requested by its scene's entity is refused."""
@@ -94,19 +100,19 @@ class WantedFile:
     checksums: tuple[Checksum, ...] = ()
     """Digests that the service states."""
     download_system: str | None = None
-    members: Mapping[str, tuple[Checksum, ...]] = field(default_factory=dict, compare=False)
+    members: Mapping[str, tuple[Checksum, ...]] = msgspec.field(default_factory=dict)
     """Files that a bundle should contain, and the digests that the service states for them."""
-    catalogued: Mapping[str, Checksum] = field(default_factory=dict, compare=False)
+    catalogued: Mapping[str, Checksum] = msgspec.field(default_factory=dict)
     """Digests of the file and its members in a catalogue beside the service, by file name."""
-    unpacked_bytes: int = field(default=0, compare=False)
+    unpacked_bytes: int = 0
     """Estimated size of what is unpacked; 0 if nothing is, or its size is not stated."""
-    unpacked: tuple[str, ...] | None = field(default=None, compare=False)
+    unpacked: tuple[str, ...] | None = None
     """Members to unpack, by band words; empty for all, ``None`` to unpack nothing."""
-    keeps_archive: bool = field(default=True, compare=False)
+    keeps_archive: bool = True
     """Whether a bundle stays after it was unpacked."""
     product_code: str = ""
     """Such as ``D773``; empty if the service gives none."""
-    product_name: str = field(default="", compare=False)
+    product_name: str = ""
     is_chosen: bool = False
     """Whether the config chose it among its scene's products."""
     scene_id: str = ""
@@ -115,6 +121,35 @@ class WantedFile:
     """Whether another scene, which came first, has the same display id."""
     window: str = ""
     """Name of the part that is wanted of its scene's rasters; empty for whole files."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WantedFile) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return (
+            self.entity_id,
+            self.product_id,
+            self.scene,
+            self.file_name,
+            self.kinds,
+            self.size_bytes,
+            self.estimate_bytes,
+            self.checksums,
+            self.download_system,
+            self.product_code,
+            self.is_chosen,
+            self.scene_id,
+            self.is_namesake,
+            self.window,
+        )
+
+    def replace(self, **changes: Any) -> WantedFile:
+        """Return the same file with some of its fields changed."""
+        return msgspec.structs.replace(self, **changes)
 
     @property
     def whole_bytes(self) -> int:
@@ -231,8 +266,7 @@ def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) 
 def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
     if known is None:
         return file
-    return replace(
-        known,
+    return known.replace(
         kinds=tuple(dict.fromkeys(known.kinds + file.kinds)),
         unpacked_bytes=max(known.unpacked_bytes, file.unpacked_bytes),
         unpacked=_unpacked_of_both(known.unpacked, file.unpacked),

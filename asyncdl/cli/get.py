@@ -44,6 +44,7 @@ from asyncdl.net.tls import Tls, checked_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.system.memory import keep_little
 from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck, serve_queue
+from asyncdl.transfer.hash_set import HashSet
 from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash
 from asyncdl.transfer.request_headers import Headers
@@ -354,16 +355,15 @@ class Feed(Struct, frozen=True):
 
     async def run(self, requests_out: MemoryObjectSendStream[FileRequest]) -> None:
         """Send one request for each distinct entry, and close the stream."""
-        seen: set[int] = set()
+        seen = HashSet()
         async with requests_out:
             async for entry in self.entries:
                 request = self._request(entry)
                 if request is None:
                     continue
                 mark = hash((url_hash(request.url), request.directory, request.name))
-                if mark in seen:
+                if not seen.add(mark):
                     continue
-                seen.add(mark)
                 self.emit(FilesWanted(1, 0))
                 await requests_out.send(request)
 

@@ -10,6 +10,7 @@ from urllib.parse import urldefrag
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
+from asyncdl.transfer.hash_set import HashSet
 from asyncdl.transfer.names import PART_ENDINGS
 from asyncdl.transfer.parts.part_file import BUSY
 from asyncdl.transfer.request import FileRequest
@@ -18,7 +19,8 @@ from asyncdl.transfer.url_identity import source_of
 NAME_TAKEN = "name-taken"
 """Reason of the ``TransferError`` for a file whose name another URL's file already has."""
 MAX_REMEMBERED = 100_000
-"""About 190 bytes each; the memory of a service that runs for months must not grow."""
+"""So many of the latest names at least, and twice as many at most; each takes 26 bytes, or 43 if
+its caller chose it. The memory of a service that runs for months must not grow."""
 
 
 class NameOwner(Struct, frozen=True):
@@ -34,6 +36,12 @@ class NameOwner(Struct, frozen=True):
     def is_same_as(self, other: NameOwner) -> bool:
         """Return whether both mean the same file."""
         return self.url == other.url or self.bare_url == other.bare_url is not None
+
+    def marks(self) -> Iterator[tuple[str, int]]:
+        """Yield what the same file has in common: one mark is enough."""
+        yield "url", self.url
+        if self.bare_url is not None:
+            yield "bare", self.bare_url
 
 
 def owner_of_request(request: FileRequest) -> NameOwner:
@@ -57,6 +65,55 @@ def url_hash(url: str) -> int:
     return hash(urldefrag(url).url)
 
 
+class FinishedNames:
+    """The files that have got their names, as hashes, since long lists have many.
+
+    Two names with the same hash make a free one count as taken, which costs an error. That a taken
+    name counts as the file's own, and is given away, would take two pairs of 128 bits in common.
+    """
+
+    def __init__(self) -> None:
+        self._latest, self._earlier = _Generation(), _Generation()
+
+    def add(self, final: Path, owner: NameOwner) -> None:
+        """Remember that a file has its name."""
+        if len(self._latest.names) >= MAX_REMEMBERED:
+            self._latest, self._earlier = _Generation(), self._latest
+        self._latest.add(hash(str(final)), owner)
+
+    def has(self, final: Path) -> bool:
+        """Return whether any file has the name."""
+        name = hash(str(final))
+        return name in self._latest.names or name in self._earlier.names
+
+    def has_file(self, final: Path, owner: NameOwner) -> bool:
+        """Return whether this very file has the name."""
+        name = hash(str(final))
+        return self._latest.has_file(name, owner) or self._earlier.has_file(name, owner)
+
+
+class _Generation:
+    """Names of one time; all are forgotten together."""
+
+    def __init__(self) -> None:
+        self.names = HashSet()
+        self._files = HashSet()
+
+    def add(self, name: int, owner: NameOwner) -> None:
+        self.names.add(name)
+        for mark in owner.marks():
+            for hashed in _two_hashes(name, mark):
+                self._files.add(hashed)
+
+    def has_file(self, name: int, owner: NameOwner) -> bool:
+        marks = (_two_hashes(name, mark) for mark in owner.marks())
+        return any(all(hashed in self._files for hashed in both) for both in marks)
+
+
+def _two_hashes(name: int, mark: tuple[str, int]) -> tuple[int, int]:
+    return hash((name, *mark)), hash((*mark, name))
+
+
 class NameRegistry:
     """Which file has which name: files that are being fetched, and finished ones.
 
@@ -66,8 +123,7 @@ class NameRegistry:
 
     def __init__(self) -> None:
         self._active: dict[str, NameOwner] = {}
-        self._finished: dict[int, NameOwner] = {}
-        """By the hash of the name, since long lists have many; as in :func:`url_hash`."""
+        self._finished = FinishedNames()
 
     @contextmanager
     def claim(self, final: Path, owner: NameOwner, url: str) -> Iterator[None]:
@@ -78,7 +134,7 @@ class NameRegistry:
         """
         path = str(final)
         names = [path, *(path + ending for ending in PART_ENDINGS)]
-        self._check(names, owner, url)
+        self._check(final, names, owner, url)
         self._active |= dict.fromkeys(names, owner)
         try:
             yield
@@ -86,26 +142,20 @@ class NameRegistry:
             for name in names:
                 del self._active[name]
 
-    def _check(self, names: list[str], owner: NameOwner, url: str) -> None:
-        final = names[0]
+    def _check(self, final: Path, names: list[str], owner: NameOwner, url: str) -> None:
         owners = [self._active[name] for name in names if name in self._active]
         if owners and all(map(owner.is_same_as, owners)):
             raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-        finished = None if owner.may_replace else self._finished.get(hash(final))
-        if owners or (finished is not None and not owner.is_same_as(finished)):
+        finished = self._finished
+        is_taken = finished.has(final) and not finished.has_file(final, owner)
+        if owners or (is_taken and not owner.may_replace):
             raise TransferError(url, f"{final} is the file of another URL", reason=NAME_TAKEN)
 
     def is_remembered(self, final: Path, owner: NameOwner) -> bool:
         """Return whether this very file has got the name before, in this run."""
-        finished = self._finished.get(hash(str(final)))
-        return finished is not None and owner.is_same_as(finished)
+        return self._finished.has_file(final, owner)
 
     def remember(self, final: Path, owner: NameOwner) -> None:
         """Remember that the file is finished."""
-        if owner.may_replace:
-            return
-        name = hash(str(final))
-        self._finished.pop(name, None)
-        self._finished[name] = owner
-        if len(self._finished) > MAX_REMEMBERED:
-            del self._finished[next(iter(self._finished))]
+        if not owner.may_replace:
+            self._finished.add(final, owner)

@@ -330,7 +330,6 @@ def _received(run: RunContext, files: Iterable[WantedFile]) -> dict[WantedFile, 
     """Return the files that are received and right. Blocks."""
     found = {}
     for wanted in files:
-        required = requirements_of(wanted, run.config.download.verify)
         place = run.layout.places_of(wanted)[0]
         path = str(place.relative)
         # Nothing in a file says that it is the right window of the right raster.
@@ -338,6 +337,7 @@ def _received(run: RunContext, files: Iterable[WantedFile]) -> dict[WantedFile, 
         source = run.placer.received(path) if may_be_known else None
         if source is None:
             continue
+        required = requirements_of(wanted, run.config.download.verify)
         try:
             proof = verify_file(source, _expected(path, wanted, required), url=path)
         except (TransferError, OSError):

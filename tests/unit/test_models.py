@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from asyncdl.m2m.models import (
     DownloadRequestReply,
     DownloadRetrieveReply,
     Flag,
+    GeoJsonText,
     Json,
     Limit,
     RateLimits,
@@ -204,3 +206,28 @@ def test_a_dataset_says_which_digests_its_products_have() -> None:
     fragment = reply["dataset-download-options entry, optional"]
     product = read_reply({"productId": "p", **fragment}, DatasetProduct)
     assert [kind.id for kind in product.checksum_types or ()] == ["cksum", "sha256sum"]
+
+
+def test_a_page_of_scenes_is_little_work_for_the_garbage_collector() -> None:
+    data = data_of("documented_scene-search_page.json")
+    page = read_reply(data, ScenePage)
+    assert page.results
+    assert not any(map(gc.is_tracked, page.results))
+    assert not gc.is_tracked(page)
+    for scene, raw in zip(page.results, data["results"], strict=True):
+        assert not gc.is_tracked(scene.options)
+        assert scene.spatial_coverage == raw["spatialCoverage"]
+        assert scene.spatial_bounds == raw["spatialBounds"]
+
+
+@pytest.mark.parametrize("value", [5, "Polygon", True, [[1.0, 2.0]], None])
+def test_a_footprint_that_is_no_object_is_left_out(value: Json) -> None:
+    losses: list[str] = []
+    raw = {"entityId": "E", "spatialCoverage": value}
+    scene = read_reply(raw, Scene, lambda path, why: losses.append(path))
+    assert scene.spatial_coverage is None
+    assert losses == ([] if value is None else ["$.spatialCoverage"])
+
+
+def test_an_empty_footprint_may_be_sent_as_a_list() -> None:
+    assert GeoJsonText.read([]).plain() == {}

@@ -1,5 +1,6 @@
 """Products become downloads, each asked for once, and what is lacking is named."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from asyncdl.m2m.downloads.selection import (
     GroupWanted,
     Missing,
     Wanted,
+    WantedFile,
     check_bands,
     check_groups,
     select_files,
 )
-from asyncdl.m2m.models import DatasetFileGroups, DownloadOption, Flag, read_reply
+from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption, Flag, read_reply
 
 DATA = Path(__file__).parent.parent / "data"
 SCENE = "LC08_L2SP_067018_20200303_20200822_02_T1"
@@ -266,3 +268,46 @@ def test_a_bundle_that_is_unpacked_whole_takes_its_own_size_again(
 def test_members_that_come_in_bundles_only_count_as_seen(level_2: list[DownloadOption]) -> None:
     seen = select_files(level_2, [BundleWanted(("MTL.json", "SR_B99"))]).bands
     assert seen.words == {"MTL.json"}
+
+
+WANTED = WantedFile("F", "P", "S", "S_B4.TIF", ("bands",), size_bytes=10, estimate_bytes=10)
+SAYS_MORE = {
+    "members": {"S_B4.TIF": ()},
+    "catalogued": {"S_B4.TIF": Checksum("sha512", "ab" * 64)},
+    "unpacked_bytes": 1,
+    "unpacked": (),
+    "keeps_archive": False,
+    "product_name": "n",
+}
+"""Fields that say more of the same file, and do not make it another one."""
+MAKES_ANOTHER = {
+    "entity_id": "x",
+    "product_id": "x",
+    "scene": "x",
+    "file_name": "x",
+    "kinds": (),
+    "size_bytes": None,
+    "estimate_bytes": 0,
+    "checksums": (Checksum("sha512", "ab" * 64),),
+    "download_system": "x",
+    "product_code": "x",
+    "is_chosen": True,
+    "scene_id": "x",
+    "is_namesake": True,
+    "window": "x",
+}
+
+
+def test_every_field_of_a_wanted_file_is_of_one_sort() -> None:
+    assert SAYS_MORE.keys() | MAKES_ANOTHER.keys() == set(WantedFile.__struct_fields__)
+    for name, value in SAYS_MORE.items():
+        same = WANTED.replace(**{name: value})
+        assert (same, hash(same)) == (WANTED, hash(WANTED)), name
+    for name, value in MAKES_ANOTHER.items():
+        assert WANTED.replace(**{name: value}) != WANTED, name
+
+
+def test_wanted_files_are_no_work_for_the_garbage_collector() -> None:
+    file = WANTED.replace(**SAYS_MORE)
+    assert not gc.is_tracked(file)
+    assert not gc.is_tracked(file.catalogued)

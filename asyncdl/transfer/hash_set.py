@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
-_PARTS = 256
+_PARTS = 64
 """Sorted one by one, so that a new hash moves few others."""
 _MASK = (1 << 64) - 1
 

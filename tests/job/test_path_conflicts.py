@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -157,7 +156,7 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
     def with_others(
         self: path_conflicts.PathConflicts, run: object, files: tuple[WantedFile, ...]
     ) -> object:
-        lower = [replace(f, file_name=f.file_name.lower(), entity_id="other") for f in files]
+        lower = [f.replace(file_name=f.file_name.lower(), entity_id="other") for f in files]
         return drop_taken(self, run, [*files, *lower])  # type: ignore[arg-type]
 
     monkeypatch.setattr("asyncdl.job.stages.discovery.detect_fold", folding)

@@ -15,8 +15,9 @@ import pytest
 
 import asyncdl.sandbox
 from asyncdl.sandbox import Faults, Service
+from asyncdl.transfer.parts.part_state import decode_state
+from asyncdl.transfer.ranges import Coverage, Span
 from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
-from tests.soak.fine_notes import CHECKPOINT_BYTES, FLUSH_BYTES
 from tests.soak.ordeal import Ordeal
 
 pytestmark = [
@@ -61,22 +62,53 @@ async def test_a_job_survives_kills_at_any_moment(tmp_path: Path, seed: int) -> 
             lanes.start_soon(kill_again_and_again, lane, tmp_path / str(lane))
 
 
+LARGE = "LC08_L2SP_068018_20200310_20200822_02_T1"
+
+
 async def test_large_files_lose_no_more_than_their_last_pieces(tmp_path: Path) -> None:
-    rate, connections = 400_000, 4
-    faults = Faults(rate=rate, bundle_etag=True, preparing=0.5)
+    """What a note says is there is not fetched again, and notes grow from kill to kill."""
+    faults = Faults(rate=400_000, bundle_etag=True, preparing=0.5)
     async with asyncdl.sandbox.serve(faults=faults, file_size=300_000) as service:
         ordeal = Ordeal(
             service,
             tmp_path,
             command=(sys.executable, "-m", "tests.soak.fine_notes"),
-            search='scenes = ["LC08_L2SP_068018_20200310_20200822_02_T1"]',
-            products=('kind = "bundle"', 'kind = "bands"\nbands = ["SR_B4", "QA_PIXEL"]'),
-            piece_bytes=CHECKPOINT_BYTES + connections * (FLUSH_BYTES + rate // 10),
+            search=f'scenes = ["{LARGE}"]',
+            products=('kind = "bundle"',),
         )
+        notes = [Coverage()]
         for nth in (3, 30, 20, 40, 25):
+            before = len(sent_spans(service))
             await ordeal.strike(Blow("*.tar flows", nth))
+            while len(sent_spans(service)) < service.file_requests[f"{LARGE}.tar"]:
+                await anyio.sleep(0.01)  # what nobody reads any more ends a moment later
+            check_none_twice(sent_spans(service)[before:], notes[-1])
+            notes.append(note_of(ordeal.data / "bundle" / f"{LARGE}.tar.part.state"))
         assert ordeal.kills == 5
+        before = len(sent_spans(service))
         await ordeal.complete()
+        check_none_twice(sent_spans(service)[before:], notes[-1])
+    sizes = [note.size_bytes for note in notes]
+    assert sizes == sorted(sizes) and sizes[-1] > 0
+
+
+def sent_spans(service: Service) -> list[Span]:
+    """Return what was sent of the one file, request by request."""
+    found = []
+    for request in service.file_log:
+        start = int((request.range or "bytes=0-").partition("=")[2].partition("-")[0])
+        found.append(Span(start, start + request.sent_bytes))
+    return found
+
+
+def note_of(path: Path) -> Coverage:
+    state = decode_state(path.read_bytes()) if path.exists() else None
+    return state.done if state else Coverage()
+
+
+def check_none_twice(fetched: Sequence[Span], noted: Coverage) -> None:
+    for span in fetched:
+        assert not any(span.start < one.stop and one.start < span.stop for one in noted.spans)
 
 
 # --- asked to stop ------------------------------------------------------------------

@@ -17,6 +17,7 @@ UNUSUAL = ("with a depth", "old JPEG")
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Use `@` matmul instead:PendingDeprecationWarning")
 @pytest.mark.parametrize("package", SLICE, ids=lambda package: package.name)
 def test_what_gdal_reads_has_windows_with_the_same_pixels(package: Package) -> None:
     if package.name not in WITH_TIFFS:

@@ -38,7 +38,6 @@ GROUP = 'kind = "band_group"\nfile_groups = ["ls_c2l2_sr_band"]'
 KINDS = (BANDS, BUNDLE, GROUP)
 WORKERS = 3
 LONGEST_RUN_S = 200.0
-ANY_SIZE = 1 << 40
 MOST_LISTS = MAX_WAITING + 2
 """Scene lists at a time: those whose removal waits, one being removed, one in use."""
 
@@ -56,8 +55,6 @@ class Ordeal:
     products: Sequence[str] = KINDS
     search: str = SEARCH
     download: str = f"workers = {WORKERS}"
-    piece_bytes: int = ANY_SIZE
-    """What a file under way may lose when a run is killed; small ones may lose all they have."""
     is_steady: bool = True
     """Whether the config stays; another one may want another copy of a file that is there."""
     kills: int = 0
@@ -210,12 +207,12 @@ class Ordeal:
         assert all(call.payload["timeToLive"] for call in added)
 
     def _audit_bytes(self, is_cut: bool) -> None:
-        """A kill costs no more than a piece of each file that was under way."""
+        """A kill costs no more than the files that were under way."""
         if is_cut:
             under_way = self._flowing - {path.name for path in self.final}
             # Those that wait for their next try have stepped aside and hold no worker.
             assert len(under_way) <= WORKERS + MAX_WAITING_PER_HOST
-            self._lost_bytes += sum(min(self._size(n), self.piece_bytes) for n in under_way)
+            self._lost_bytes += sum(self._size(n) for n in under_way)
         sent = sum(request.sent_bytes for request in self.service.file_log)
         due = sum(self._size(name) for name in self.service.file_requests)
         spoilt = sum(self._spoilt_bytes(name) for name in self.service.file_requests)

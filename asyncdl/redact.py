@@ -134,21 +134,27 @@ def redact(text: str) -> str:
     In URLs these are user and password, all values of the query, and tokens in the path; paths of
     files stay as they are. Idempotent, and total: text without a secret is returned unchanged.
     """
+    if _PLAIN_URL.fullmatch(text):
+        return text
     lower = text.lower()
     if "=" in text:
         text = _without_groups(text, _SIGNATURES)
     if any(word in lower for word in _WORDS):
         text = _without_groups(text, (_JSON, *_HEADERS))
         text = _NAMED.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
-    if any(sign in lower for sign in _URL_SIGNS) and not _PLAIN_URL.fullmatch(text):
+    if any(sign in lower for sign in _URL_SIGNS):
         text = _mask_urls(text)
     return _ENCODED.sub(_mask_encoded, text) if _ENCODED_SIGN in lower else text
 
 
 def _without_groups(text: str, patterns: Iterable[re.Pattern[str]]) -> str:
     for pattern in patterns:
-        text = pattern.sub(rf"\1{MASK}", text)
+        text = pattern.sub(_mask_rest, text)
     return text
+
+
+def _mask_rest(found: re.Match[str]) -> str:
+    return f"{found[1]}{MASK}"
 
 
 def redact_url(url: str) -> str:
@@ -156,6 +162,8 @@ def redact_url(url: str) -> str:
 
     All of the text is taken for it, be there signs in it that no URL may have.
     """
+    if _PLAIN_URL.fullmatch(url):
+        return url
     scheme, sign, rest = url.partition("://")
     if not sign:
         bare = _BARE_USER.sub(rf"\1{MASK}@", url)

@@ -29,9 +29,12 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
             and then. Without it, messages alone.
     """
     with _people(quiet=quiet, live=live) as show:
+        if not as_json:
+            yield show
+            return
 
         def emit(event: Event) -> None:
-            if as_json and isinstance(event, FileFinished):
+            if isinstance(event, FileFinished):
                 echo_json(as_json_line(event))
             show(event)
 

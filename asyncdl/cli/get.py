@@ -13,6 +13,7 @@ from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
+from asyncdl.background import send_promptly
 from asyncdl.cli.checksum_tables import Tables, bounded, load_tables
 from asyncdl.cli.display import open_display
 from asyncdl.cli.get_options import (
@@ -43,7 +44,8 @@ from asyncdl.lists.entry_options import with_header
 from asyncdl.net.tls import Tls, checked_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.system.memory import keep_little
-from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck, serve_queue
+from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck
+from asyncdl.transfer.dispatch import fetch_each
 from asyncdl.transfer.hash_set import HashSet
 from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash
@@ -365,7 +367,7 @@ class Feed(Struct, frozen=True):
                 if not seen.add(mark):
                     continue
                 self.emit(FilesWanted(1, 0))
-                await requests_out.send(request)
+                await send_promptly(requests_out, request)
 
     def _request(self, entry: Entry) -> FileRequest | None:
         try:
@@ -386,13 +388,14 @@ async def _fetch_all(
     requests_out, requests_in = anyio.create_memory_object_stream[FileRequest](
         at_once * QUEUED_PER_WORKER
     )
-    outcomes_out, outcomes_in = anyio.create_memory_object_stream[Outcome](at_once)
-    async with downloads as downloader, outcomes_in, anyio.create_task_group() as tasks:
+
+    async def finish(outcome: Outcome) -> None:
+        take(outcome)
+        if isinstance(outcome.error, DiskError) and outcome.error.is_full:
+            raise outcome.error
+        if isinstance(outcome.error, StoreError) and outcome.error.stops_run:
+            raise outcome.error
+
+    async with downloads as downloader, anyio.create_task_group() as tasks:
         tasks.start_soon(feed.run, requests_out)
-        tasks.start_soon(serve_queue, downloader, requests_in, outcomes_out, jobs)
-        async for outcome in outcomes_in:
-            take(outcome)
-            if isinstance(outcome.error, DiskError) and outcome.error.is_full:
-                raise outcome.error
-            if isinstance(outcome.error, StoreError) and outcome.error.stops_run:
-                raise outcome.error
+        tasks.start_soon(fetch_each, downloader, requests_in, finish, jobs)

@@ -130,7 +130,7 @@ class EntryReader:
     def _begin(self, text: str) -> None:
         self._place = f"{self._source}: line {self._number}"
         self._chars = len(text)
-        self._urls = tuple(dict.fromkeys(part.strip() for part in text.split("\t") if part.strip()))
+        self._urls = tuple(dict.fromkeys(filter(None, map(str.strip, text.split("\t")))))
         for url in self._urls:
             try:
                 read_target(url)

@@ -94,9 +94,14 @@ def hostname_of(url: str) -> str:
         return ""
 
 
-@lru_cache(256)
 def host_of(url: str) -> str:
     """Return host and port of a URL as it has them, without user and password; empty if none."""
+    # To the cache, a subclass of str is another key.
+    return _host_of(str(url))
+
+
+@lru_cache(256)
+def _host_of(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:

@@ -66,7 +66,7 @@ def replace(source: Path, target: Path) -> None:
     _patiently(os.replace, source, target)
 
 
-def remove(path: Path) -> None:
+def remove(path: Path | str) -> None:
     """Remove a file, if it is there. Raises: OSError."""
     with suppress(FileNotFoundError):
         _patiently(os.unlink, path)
@@ -129,11 +129,11 @@ def effective_user() -> int | None:
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
-def is_of_others(found: os.stat_result, folder: Path) -> bool:
-    """Return whether a file belongs to neither us nor the owner of its folder.
+def is_of_others(found: os.stat_result, path: Path) -> bool:
+    """Return whether the file at a path belongs to neither us nor the owner of its folder.
 
     Some mounts give all files to one user, and the owner of the folder may do anything anyway.
     Windows has no user ids: there the result is False, and access lists decide who may write.
     """
     us = effective_user()
-    return us is not None and found.st_uid != us and found.st_uid != folder.stat().st_uid
+    return us is not None and found.st_uid != us and found.st_uid != path.parent.stat().st_uid

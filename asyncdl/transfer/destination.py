@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from asyncdl.errors import TransferError
+from asyncdl.errors import DiskError, TransferError
 from asyncdl.system.files import TAKES_OPEN_FILES
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.excerpts import Excerpt, reading
@@ -22,6 +23,7 @@ from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, saf
 from asyncdl.transfer.parts.ownership import OwnershipMark
 from asyncdl.transfer.parts.part_file import begin_part, open_part, source_path
 from asyncdl.transfer.parts.part_state import PartState
+from asyncdl.transfer.publishing import Found
 from asyncdl.transfer.range_responses import ResumePoint
 from asyncdl.transfer.ranges import WantedBytes, WholeFile, parse_content_range
 from asyncdl.transfer.request import FileRequest
@@ -52,18 +54,19 @@ class VerifiedFile(Struct, frozen=True):
 class Destination:
     """Where one file goes. It has a name once the request, or the host, gives one.
 
+    The name, and later the ``.part`` file, are held until :meth:`let_go`.
+
     Args:
         engine: What all files share.
         request: The file.
         url: Where it comes from.
-        resources: Holds its name, and later its ``.part`` file, while it is fetched.
     """
 
-    def __init__(
-        self, engine: Engine, request: FileRequest, url: FileUrl, resources: AsyncExitStack
-    ) -> None:
+    def __init__(self, engine: Engine, request: FileRequest, url: FileUrl) -> None:
         self.final: Path | None = None
         """Its path, once it has a name."""
+        self._found: Found | None = None
+        """What had its name when it was taken."""
         self.form = Form.ANY
         """What its bytes must look like; known once it has a name."""
         self.unfinished: UnfinishedFile | None = None
@@ -74,7 +77,6 @@ class Destination:
         self._engine = engine
         self._request = request
         self._url = url
-        self._resources = resources
         self._owner = owner_of_request(request)
         # If a digest is known, a file of ours that has changed since is a damaged one.
         self._mark = OwnershipMark(file_id(request.url), bool(request.digests))
@@ -135,7 +137,8 @@ class Destination:
         request = self._request
         if request.recheck is Recheck.NEVER or request.overwrite or request.digests:
             return False
-        return await self._engine.publisher.size_of(final) is not None
+        found = await self._engine.publisher.find(final)
+        return found is not None and found.size_bytes is not None
 
     async def claim(self, name: str, head: Head | None = None) -> VerifiedFile | None:
         """Take a name; return the file if it is there already.
@@ -146,11 +149,18 @@ class Destination:
         Raises: TransferError, if another file has the name.
         """
         final = self._request.directory / name
-        self._resources.enter_context(
-            self._engine.names.claim(final, self._owner, self._request.url)
-        )
+        self._engine.names.claim(final, self._owner, self._request.url)
         self.final, self.form = final, self.form_for(name)
         return await self._find(final, head)
+
+    async def let_go(self) -> None:
+        """Give up the name, and the ``.part`` file, even if the caller is cancelled meanwhile."""
+        try:
+            if self.unfinished is not None:
+                await self.unfinished.part.let_go()
+        finally:
+            if self.final is not None:
+                self._engine.names.release(self.final)
 
     def remember(self, path: Path) -> None:
         """Remember for the rest of the run that the file is there."""
@@ -159,8 +169,8 @@ class Destination:
     # What is there already.
 
     async def _find(self, final: Path, head: Head | None) -> VerifiedFile | None:
-        found_bytes = await self._engine.publisher.size_of(final)
-        if found_bytes is None:
+        found = self._found = await self._engine.publisher.find(final)
+        if found is None or found.size_bytes is None:
             return None
         request = self._request
         announced = _announced_bytes(head) if head is not None else None
@@ -174,7 +184,7 @@ class Destination:
         is_known = is_named or is_same or size_bytes is not None or bool(request.digests)
         if request.overwrite or not is_known:
             return None
-        return await self._verify_existing(final, found_bytes, size_bytes)
+        return await self._verify_existing(final, found.size_bytes, size_bytes)
 
     async def _verify_existing(
         self, final: Path, found_bytes: int, size_bytes: int | None
@@ -213,7 +223,7 @@ class Destination:
         Raises: TransferError with reason :data:`FILE_EXISTS`.
         """
         final = self.final
-        if final is None or self._replaces:
+        if final is None or self._found is None or self._replaces:
             return
         if not await self._engine.publisher.may_replace(final, self._mark):
             detail = f"{final} is there, and it is not this file of an earlier run"
@@ -224,8 +234,10 @@ class Destination:
     async def open_unfinished(self, final: Path) -> None:
         """Open the ``.part`` file, and resume what is ours in it.
 
-        Raises: DiskError, TransferError.
+        Raises: DiskError, early, if the name is that of a folder; TransferError.
         """
+        if self._found is not None and self._found.is_folder:
+            raise DiskError(final, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
         engine, source = self._engine, self._url.source
         path = final if self._request.excerpt is None else source_path(final)
         part = await begin_part(path, engine.disk, self._url.now, durable=engine.limits.durable)
@@ -242,7 +254,6 @@ class Destination:
             # The next attempt opens it again, and must not find our lock.
             await part.let_go()
             raise
-        self._resources.push_async_callback(part.let_go)
         self.unfinished = unfinished
 
     def _note_growth(self, ready_bytes: int) -> None:

@@ -18,6 +18,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
@@ -25,6 +26,7 @@ from anyio import EndOfStream, WouldBlock
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec import Struct, field
 
+from asyncdl.background import send_promptly
 from asyncdl.errors import AsyncdlError
 from asyncdl.net.hosts import host_of
 from asyncdl.transfer.downloader import Downloader
@@ -134,32 +136,47 @@ class Dispatch(Generic[T]):
         async with self._source, anyio.create_task_group() as tasks:
             tasks.start_soon(self._receive)
             while (item := await self._next()) is not None:
-                slot, host = Slot(self._slots), self._host_of(item)
-                self._queue_of(host).active.add(slot)
-                tasks.start_soon(self._run_one, item, host, slot)
+                tasks.start_soon(self._work_on, item, self._begin(item))
             self._on_last_start()
 
-    async def _run_one(self, item: T, host: str, slot: Slot) -> None:
-        try:
-            await self._work(item, slot)
-        finally:
-            self._queues[host].active.discard(slot)
-            self._forget_if_empty(host)
-            slot.close()
+    async def _work_on(self, item: T | None, slot: Slot) -> None:
+        """Work on a file, then on others in its place; a task for each would cost more."""
+        while item is not None:
+            try:
+                await self._work(item, slot)
+            finally:
+                self._end(item, slot)
+            item = self._take()
+            if item is not None:
+                slot = self._begin(item)
+
+    def _begin(self, item: T) -> Slot:
+        slot = Slot(self._slots)
+        self._queue_of(self._host_of(item)).active.add(slot)
+        return slot
+
+    def _end(self, item: T, slot: Slot) -> None:
+        host = self._host_of(item)
+        self._queues[host].active.discard(slot)
+        self._forget_if_empty(host)
+        slot.close()
 
     async def _next(self) -> T | None:
         """Wait until a file may start; ``None`` after the last."""
         while True:
             self._changed.clear()
-            if self._slots.has_free:
-                item = self._take_parked()
-                if item is None:
-                    item = self._take_new()
-                if item is not None:
-                    return item
-                if self._is_closed and not self._parked:
-                    return None
+            if (item := self._take()) is not None:
+                return item
+            if self._slots.has_free and self._is_closed and not self._parked:
+                return None
             await self._changed.wait()
+
+    def _take(self) -> T | None:
+        """Return the next file that may start now."""
+        if not self._slots.has_free:
+            return None
+        item = self._take_parked()
+        return self._take_new() if item is None else item
 
     def _take_parked(self) -> T | None:
         """Return the first parked file that may start; hosts take turns."""
@@ -273,20 +290,37 @@ async def serve_queue(
         workers: Number of files at once, 1 or more; ``"auto"`` for as many as the downloader
             may have connections.
     """
+    async with outcomes:
+        await fetch_each(downloader, requests, partial(send_promptly, outcomes), workers)
+
+
+async def fetch_each(
+    downloader: FileFetcher,
+    requests: MemoryObjectReceiveStream[FileRequest],
+    take: Callable[[Outcome], Awaitable[None]],
+    workers: Workers,
+) -> None:
+    """Fetch what comes out of ``requests``, as :func:`serve_queue`, and have outcomes taken.
+
+    Args:
+        downloader: Fetches; stays open.
+        requests: Closed at the end.
+        take: Takes each outcome, and holds up its worker; raises only what stops all others.
+        workers: Number of files at once.
+    """
     limits = downloader.limits if isinstance(downloader, Downloader) else Limits()
 
     async def work(request: FileRequest, slot: Slot) -> None:
-        await _send(outcomes, await _fetch(downloader, request, slot))
+        await take(await _fetch(downloader, request, slot))
 
-    async with outcomes:
-        await Dispatch(
-            requests,
-            files_at_once(workers, limits.connections),
-            host_of=_hosts_of,
-            is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
-            work=work,
-            is_shared=workers == "auto",
-        ).run()
+    await Dispatch(
+        requests,
+        files_at_once(workers, limits.connections),
+        host_of=_hosts_of,
+        is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
+        work=work,
+        is_shared=workers == "auto",
+    ).run()
 
 
 def _urls_of(request: FileRequest) -> tuple[str, ...]:
@@ -297,14 +331,6 @@ def _hosts_of(request: FileRequest) -> str:
     if not request.mirrors:
         return host_of(request.url)
     return " ".join(map(host_of, _urls_of(request)))
-
-
-async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> None:
-    # `send` alone would yield to the event loop even if nothing has to be waited for.
-    try:
-        outcomes.send_nowait(outcome)
-    except WouldBlock:
-        await outcomes.send(outcome)
 
 
 async def _fetch(downloader: FileFetcher, request: FileRequest, slot: Slot) -> Outcome:

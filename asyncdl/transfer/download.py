@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 
 import anyio
 from anyio import CancelScope
@@ -44,16 +44,14 @@ def new_download(engine: Engine, request: FileRequest, slot: Slot | None = None)
             to no list.
     Raises: TransferError, if its URL is not one, or a header cannot be sent.
     """
-    url, slot, resources = FileUrl(request), slot or Slot(), AsyncExitStack()
+    url, slot = FileUrl(request), slot or Slot()
     name = request.key or request.name or display_url(request.url)
     progress = FileProgress(name, engine.emit)
     ladder = RequestLadder(engine.range_support, can_renew=request.refresh is not None)
-    destination = Destination(engine, request, url, resources)
+    destination = Destination(engine, request, url)
     recovery = Recovery(engine, request, url, ladder, slot, progress)
     requester = FileRequester(engine, request, url, destination, ladder, recovery, slot, progress)
-    return Download(
-        engine, request, url, slot, progress, resources, destination, ladder, recovery, requester
-    )
+    return Download(engine, request, url, slot, progress, destination, ladder, recovery, requester)
 
 
 class Download(Struct, eq=False):
@@ -64,8 +62,6 @@ class Download(Struct, eq=False):
     url: FileUrl
     slot: Slot
     progress: FileProgress
-    resources: AsyncExitStack
-    """Hold the name and the ``.part`` file until the end."""
     destination: Destination
     ladder: RequestLadder
     recovery: Recovery
@@ -83,9 +79,7 @@ class Download(Struct, eq=False):
             cancelled, the bytes on disk stay for another run.
         """
         try:
-            async with self.resources:
-                fetched = await self._fetch()
-                self.destination.remember(fetched.path)
+            fetched = await self._fetch()
         except BaseException as error:
             self.progress.report_end(self._elapsed_s, error)
             raise
@@ -102,16 +96,21 @@ class Download(Struct, eq=False):
         return clock.now_s() - self._began_at_s
 
     async def _fetch(self) -> Fetched:
-        found = await self.destination.find_existing()
-        if found is not None:
-            return self._fetched(found, "present")
         try:
-            return await self._try_until_done()
+            found = await self.destination.find_existing()
+            if found is not None:
+                fetched = self._fetched(found, "present")
+            else:
+                fetched = await self._try_until_done()
+            self.destination.remember(fetched.path)
+            return fetched
         except BaseException:
             if self._unfinished is not None:
                 with CancelScope(shield=True):
                     await self._unfinished.keep()
             raise
+        finally:
+            await self.destination.let_go()
 
     async def _try_until_done(self) -> Fetched:
         while True:

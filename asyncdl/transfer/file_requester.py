@@ -102,37 +102,50 @@ class FileRequester(Struct):
         self, stack: ExitStack, connection: ConnectionSlot
     ) -> OpenedResponse | VerifiedFile | AlreadyComplete | RequestAgain:
         """Make one request; a response with bytes of the file stays open with ``stack``."""
-        engine, url, destination = self.engine, self.url, self.destination
-        range_request = self.ladder.next_request(url.now, destination.resume_point)
+        range_request = self.ladder.next_request(self.url.now, self.destination.resume_point)
+        response = await self._open_response(range_request, connection)
+        opened: OpenedResponse | None = None
+        try:
+            decision = await self._decide(response, range_request)
+            if isinstance(decision, BodyRange):
+                opened = self._prepare(response, decision, connection)
+                stack.push(response)
+                return opened
+        finally:
+            if opened is None:
+                response.close()
+        if not isinstance(decision, VerifiedFile):
+            await self._follow(decision, response.head.status)
+        return decision
+
+    async def _open_response(
+        self, range_request: RangeRequest, connection: ConnectionSlot
+    ) -> ResponseStream:
+        engine, url = self.engine, self.url
         self.recovery.note_request()
         source = SourcedUrl(url.now, self.request.max_zone)
         sender = Sender(url.headers, engine.logins.of(url.now))
         began_s = clock.now_s()
-        with ExitStack() as opened:
-            with self.slot.released_while_silent(connection.suspend, connection.resume):
-                response = opened.enter_context(
-                    await open_response(
-                        engine.client, source, range_request.headers(), sender, engine.limits
-                    )
-                )
-            connection.note_responder(response.url)
-            responder = engine.host_limiter.state_of(response.url)
-            responder.note_request_time(clock.now_s() - began_s)
-            if response.head.rest_s:
-                responder.pause(response.head.rest_s)
-            try:
-                found = await self._claim_name(response.head, response.url)
-                if found is not None:
-                    return found
-                decision = self._interpret(response, range_request)
-            except TransferError as error:
-                await read_page(error, response.head, response.read)
-                raise
-            if isinstance(decision, BodyRange):
-                stack.push(opened.pop_all())
-                return self._prepare(response, decision, connection)
-        await self._follow(decision, response.head.status)
-        return decision
+        with self.slot.released_while_silent(connection.suspend, connection.resume):
+            response = await open_response(
+                engine.client, source, range_request.headers(), sender, engine.limits
+            )
+        connection.note_responder(response.url)
+        connection.responder.note_request_time(clock.now_s() - began_s)
+        if response.head.rest_s:
+            connection.responder.pause(response.head.rest_s)
+        return response
+
+    async def _decide(
+        self, response: ResponseStream, range_request: RangeRequest
+    ) -> Decision | VerifiedFile:
+        """Decide what a response means; return the file if it turns out to be there already."""
+        try:
+            found = await self._claim_name(response.head, response.url)
+            return self._interpret(response, range_request) if found is None else found
+        except TransferError as error:
+            await read_page(error, response.head, response.read)
+            raise
 
     async def _claim_name(self, head: Head, url: str) -> VerifiedFile | None:
         """Take the name from the first response that is about the file, if there is none yet."""

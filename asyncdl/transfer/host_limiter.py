@@ -199,19 +199,18 @@ class HostLimiter:
 
     def end(self, connection: ConnectionSlot, error: BaseException | None) -> None:
         """Learn from how a connection ended, and give it to the next file."""
-        host = connection.host
-        host.end(connection)
+        host, now_s = connection.host, clock.now_s()
+        host.end(connection, now_s)
         if error is None:
-            connection.note_success()
+            connection.note_success(now_s)
         elif isinstance(error, AsyncdlError):
-            self._learn(connection, error)
-        host.note_ended(connection.url)
+            self._learn(connection, error, now_s)
+        host.note_ended(connection.url, now_s)
         self.budget.release()
         host.limiter.release()
 
-    def _learn(self, connection: ConnectionSlot, error: AsyncdlError) -> None:
+    def _learn(self, connection: ConnectionSlot, error: AsyncdlError, now_s: float) -> None:
         """Let the host that was asked learn, and the one that failed if it is another."""
-        now_s = clock.now_s()
         failed = connection.host
         if isinstance(error, (TransferError, NetworkError)) and host_of(error.url):
             failed = self.state_of(error.url)

@@ -63,8 +63,8 @@ class HostConnection:
     def note_bytes(self, count: int) -> None:
         """Record ``count`` useful bytes."""
         self.received_bytes += count
-        self.note_success()
         now_s = clock.now_s()
+        self.note_success(now_s)
         if self.received_bytes == count:
             self.host.concurrency.note_bodies(1, now_s)
             self.host.note_response_time(now_s - self.admitted_at_s, now_s)
@@ -72,11 +72,11 @@ class HostConnection:
                 self.on_first_bytes()
         self.host.note_bytes(count, now_s)
 
-    def note_success(self) -> None:
+    def note_success(self, now_s: float) -> None:
         """Record that a host sent something useful, and the host that redirected to it too."""
-        self.host.note_success(self.file)
+        self.host.note_success(self.file, now_s)
         if self.responder is not self.host:
-            self.responder.note_success(self.file)
+            self.responder.note_success(self.file, now_s)
 
 
 class HostState:
@@ -147,17 +147,17 @@ class HostState:
         self._in_use.add(connection)
         self._emit(ConnectionsInUse(self.name, len(self._in_use)))
 
-    def end(self, connection: HostConnection) -> None:
+    def end(self, connection: HostConnection, now_s: float) -> None:
         """Record that a connection is no longer in use."""
         self._in_use.discard(connection)
         if connection.received_bytes:
-            self.concurrency.note_bodies(-1, clock.now_s())
+            self.concurrency.note_bodies(-1, now_s)
         self._emit(ConnectionsInUse(self.name, len(self._in_use)))
 
-    def note_ended(self, url: str) -> None:
+    def note_ended(self, url: str, now_s: float) -> None:
         """Record the end of a request, after everything was learned from it."""
         self._apply()
-        self._last_ended = url, clock.now_s()
+        self._last_ended = url, now_s
 
     def _apply(self) -> None:
         """Make the queue follow the limit, and report a new limit under strain."""
@@ -188,9 +188,9 @@ class HostState:
         self.concurrency.note_bytes(count, self.limiter.in_use, now_s)
         self._apply()
 
-    def note_success(self, file: SampleFile | None) -> None:
+    def note_success(self, file: SampleFile | None, now_s: float) -> None:
         """Record that the host sent something useful."""
-        self.health.note_success(file, clock.now_s())
+        self.health.note_success(file, now_s)
         self._end_outage()
 
     def _end_outage(self) -> None:

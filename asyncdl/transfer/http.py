@@ -133,6 +133,10 @@ class ResponseStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the response, as the end of the block does."""
         self._response.close()
 
     def decode(self) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urldefrag
 
 from msgspec import Struct
 
@@ -62,7 +60,7 @@ def url_hash(url: str) -> int:
 
     Two of a million URLs have the same with a chance of 1 to 37 million.
     """
-    return hash(urldefrag(url).url)
+    return hash(url.partition("#")[0])
 
 
 class FinishedNames:
@@ -125,24 +123,24 @@ class NameRegistry:
         self._active: dict[str, NameOwner] = {}
         self._finished = FinishedNames()
 
-    @contextmanager
-    def claim(self, final: Path, owner: NameOwner, url: str) -> Iterator[None]:
-        """Reserve a name, and its working names, for one file while the block runs.
+    def claim(self, final: Path, owner: NameOwner, url: str) -> None:
+        """Reserve a name, and its working names, for one file until :meth:`release`.
 
         Raises: TransferError with reason ``busy``, if the same file is being fetched, or with
             reason ``name-taken``, if the file of another URL has the name.
         """
-        path = str(final)
-        names = [path, *(path + ending for ending in PART_ENDINGS)]
-        self._check(final, names, owner, url)
-        self._active |= dict.fromkeys(names, owner)
-        try:
-            yield
-        finally:
-            for name in names:
-                del self._active[name]
+        name = str(final)
+        self._check(final, name, owner, url)
+        self._active[name] = owner
 
-    def _check(self, final: Path, names: list[str], owner: NameOwner, url: str) -> None:
+    def release(self, final: Path) -> None:
+        """Give a name that was claimed to others again."""
+        del self._active[str(final)]
+
+    def _check(self, final: Path, name: str, owner: NameOwner, url: str) -> None:
+        names = [name, *[name + ending for ending in PART_ENDINGS]]
+        # It may also be a working name of another file.
+        names += [name.removesuffix(end) for end in PART_ENDINGS if name.endswith(end)]
         owners = [self._active[name] for name in names if name in self._active]
         if owners and all(map(owner.is_same_as, owners)):
             raise TransferError(url, f"{final} is being fetched already", reason=BUSY)

@@ -12,17 +12,27 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from asyncdl.transfer.freshness import LocalCopy, read_local_copy
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.ownership import OwnershipMark
 from asyncdl.transfer.parts.part_file import PartFile, may_be_replaced
 
 
+class Found(Struct, frozen=True):
+    """What has a name."""
+
+    size_bytes: int | None
+    """Of a regular file; ``None`` for anything else."""
+    is_folder: bool = False
+
+
 class Publisher(Protocol):
     """Gives verified files their final names, and knows what has these names already."""
 
-    async def size_of(self, final: Path) -> int | None:
-        """Return the length of the file that has a name; ``None`` without one.
+    async def find(self, final: Path) -> Found | None:
+        """Return what has a name; ``None`` if nothing has.
 
         Raises: DiskError.
         """
@@ -60,9 +70,9 @@ class FolderPublisher:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
-    async def size_of(self, final: Path) -> int | None:
-        """Return the length of a regular file."""
-        return await self._disk.run_brief(final, lambda: _size_of(final))
+    async def find(self, final: Path) -> Found | None:
+        """Return what is in the folder under a name, at the end of links."""
+        return await self._disk.run_brief(final, lambda: _find(final))
 
     async def copy_at(self, final: Path) -> LocalCopy | None:
         """Return the version that a file records, or its time."""
@@ -81,12 +91,12 @@ class FolderPublisher:
         await part.publish(mark, replaces=replaces)
 
 
-def _size_of(path: Path) -> int | None:
-    """Return the length of a file; ``None`` if there is none. Blocks."""
+def _find(path: Path) -> Found | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - for each file, at half the cost
-    except FileNotFoundError:
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode) and path.exists():  # else it leads nowhere
+            found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError:
-        return path.stat().st_size if path.is_file() else None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    is_file = stat.S_ISREG(found.st_mode)
+    return Found(found.st_size if is_file else None, is_folder=stat.S_ISDIR(found.st_mode))

@@ -13,13 +13,14 @@ ranges work, a missing file is not requested twice.
 from __future__ import annotations
 
 from enum import Enum
-from urllib.parse import urlsplit
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from asyncdl.errors import HttpStatusError
 from asyncdl.transfer.range_responses import RequestAgain, ResumePoint
 from asyncdl.transfer.responses import RangeRequest
+from asyncdl.transfer.wire_url import Origin, read_target
 
 MAX_WAYS = 6
 """Ways of requesting within one attempt; the ladder has fewer steps."""
@@ -36,11 +37,15 @@ class _RangeSupport(Enum):
     NO = "refuses ranges, and sends whole files"
 
 
+_Scope: TypeAlias = tuple[Origin, str]
+"""A host, and the first segment of a path: what one program serves."""
+
+
 class HostRangeSupport(Struct):
     """Which hosts honour ranges, as far as this run has seen."""
 
-    _known: dict[tuple[str, str], _RangeSupport] = {}
-    _useless: dict[tuple[str, str], int] = {}
+    _known: dict[_Scope, _RangeSupport] = {}
+    _useless: dict[_Scope, int] = {}
 
     def refuses(self, url: str) -> bool:
         """Return whether ranges are refused there while whole files are sent."""
@@ -65,11 +70,10 @@ class HostRangeSupport(Struct):
         self._useless[scope] = self._useless.get(scope, 0) + 1
 
 
-def _scope_of(url: str) -> tuple[str, str]:
-    """Return the host of a URL and the first segment of its path: what one program serves."""
-    parts = urlsplit(url)
-    first, slash, _ = parts.path.lstrip("/").partition("/")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", first if slash else ""
+def _scope_of(url: str) -> _Scope:
+    target = read_target(url)
+    first, slash, _ = target.path.partition("?")[0].lstrip("/").partition("/")
+    return target.origin, first if slash else ""
 
 
 class RequestLadder:

@@ -217,6 +217,8 @@ def _is_whole(status: int, content_range: str | None) -> bool:
 
 def _read_coding(headers: Mapping[str, str]) -> str:
     """Return every coding but those that leave the bytes of the file as they are."""
+    if "content-encoding" not in headers and "transfer-encoding" not in headers:
+        return ""  # as most do
     codings = (*_items(headers.get("content-encoding")),)
     named = [coding for coding in codings if coding not in _NO_CODINGS]
     framing = [item for item in _items(headers.get("transfer-encoding")) if item not in _FRAMING]

@@ -170,7 +170,7 @@ class Recovery:
         progress: FileProgress,
     ) -> None:
         self.attempts = Attempts(engine.limits)
-        self._requested_at_s = clock.now_s()
+        self._requested_at_s = 0.0
         self._engine = engine
         self._refresh = request.refresh
         self._url = url

@@ -68,7 +68,7 @@ class FairLimiter:
     @property
     def has_free(self) -> bool:
         """Whether :meth:`acquire` would return at once."""
-        return self.free > 0
+        return self.in_use < self._capacity and not self._waiters
 
     @property
     def free(self) -> int:

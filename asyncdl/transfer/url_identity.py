@@ -74,7 +74,7 @@ def file_id(url: str) -> str:
 
 def resource_id(url: str) -> str:
     """Return a hash for the resource that redirects led to, whatever its host."""
-    parts = urlsplit(url)
+    parts = urlsplit(str(url))  # to its cache, a subclass of str is another key
     name = parts.path.rpartition("/")[2]
     return f"{_hash(name)}-{_hash(parts.path, _identifying_query(parts.query))}"
 

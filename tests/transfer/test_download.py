@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from asyncdl.transfer.freshness import LocalCopy
 from asyncdl.transfer.parts.ownership import OwnershipMark
 from asyncdl.transfer.parts.part_file import PartFile
+from asyncdl.transfer.publishing import Found
 from tests.transfer.fault_server import HostedFile, cut, rig
 
 BODY = bytes(range(256)) * 40
@@ -44,8 +45,8 @@ class Store:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    async def size_of(self, final: Path) -> int | None:
-        return len(self.files[final.name]) if final.name in self.files else None
+    async def find(self, final: Path) -> Found | None:
+        return Found(len(self.files[final.name])) if final.name in self.files else None
 
     async def copy_at(self, final: Path) -> LocalCopy | None:
         return None

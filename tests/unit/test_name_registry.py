@@ -24,8 +24,9 @@ OWNERS = st.builds(NameOwner, FEW, FEW | st.none(), st.just(False))
 
 def fetch(names: NameRegistry, url: str, name: str) -> None:
     claimant = owner_of_request(FileRequest(url, FOLDER))
-    with names.claim(FOLDER / name, claimant, url):
-        names.remember(FOLDER / name, claimant)
+    names.claim(FOLDER / name, claimant, url)
+    names.remember(FOLDER / name, claimant)
+    names.release(FOLDER / name)
 
 
 def test_the_latest_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

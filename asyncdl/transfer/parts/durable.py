@@ -72,7 +72,7 @@ def _check_found(found: os.stat_result, path: Path) -> None:
     if found.st_nlink > 1:
         text = f"{path.name} exists and has a second name (a hard link)"
         raise FileExistsError(errno.EEXIST, text)
-    if is_of_others(found, path.parent):
+    if is_of_others(found, path):
         text = f"{path.name} exists and belongs to another user ({found.st_uid})"
         raise FileExistsError(errno.EEXIST, text)
 

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.system.files import TAKES_OPEN_FILES, remove
 from asyncdl.system.locks import Held, is_still, open_alone
 from asyncdl.system.volumes import flush, flush_folder
-from asyncdl.transfer.names import PART, PART_LOCK, SOURCE, STATE
+from asyncdl.transfer.names import PART, PART_LOCK, SOURCE, STATE, STATE_TEMPORARY
 from asyncdl.transfer.parts import disk
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.durable import (
@@ -66,9 +65,12 @@ class WriteBuffer:
 
     def head(self, count: int) -> bytes:
         """Return the first ``count`` bytes, or all if there are fewer."""
-        before = accumulate((len(chunk) for chunk in self.chunks), initial=0)
-        needed = sum(1 for _ in takewhile(lambda size: size < count, before))
-        return b"".join(self.chunks[:needed])[:count]
+        head = b""
+        for chunk in self.chunks:
+            if len(head) >= count:
+                break
+            head += chunk[: count - len(head)]
+        return head
 
     def clear(self) -> None:
         """Drop the bytes; the next ones follow them in the file."""
@@ -124,7 +126,6 @@ class PartFile:
     def __init__(self, final: Path, path: Path, disk: Disk, held: Held, *, durable: bool) -> None:
         self.final = final
         self.path = path
-        self._state_path = state_path(final)
         self._disk = disk
         self._held = held
         self._fd = held.fd
@@ -257,20 +258,25 @@ class PartFile:
             return call()
 
     @property
+    def _state_path(self) -> Path:
+        # Most files never have one.
+        return state_path(self.final)
+
+    @property
     def _is_here(self) -> bool:
         """Whether the ``.part`` name is still that of the open file. Blocks."""
         return not self._is_gone and self._fd >= 0 and is_still(self._fd, self.path)
 
     def _load(self) -> PartState | None:
-        temporary = temporary_path(self._state_path)
+        temporary = f"{self.final}{STATE_TEMPORARY}"
         try:
             remove(temporary)
         except OSError as error:  # for a folder its kind depends on the system
-            if temporary.is_dir():
-                raise not_regular_file(temporary) from error
+            if Path(temporary).is_dir():
+                raise not_regular_file(Path(temporary)) from error
             raise
         size_bytes = os.fstat(self._fd).st_size
-        self._has_state_file = os.path.lexists(self._state_path)
+        self._has_state_file = os.path.lexists(f"{self.final}{STATE}")
         state = load_state(self._state_path, size_bytes) if self._has_state_file else None
         self._is_name_flushed = state is not None
         kept_bytes = state.done.end if state else 0
@@ -375,10 +381,10 @@ async def begin_part(final: Path, disk: Disk, url: str, *, durable: bool = False
         durable: Whether state files, and the file with its name, are on stable storage once
             written.
     Raises: TransferError with reason :data:`BUSY`, if another task or process has it open;
-        DiskError, early, if ``final`` cannot become a file.
+        DiskError.
     """
     path = part_path(final)
-    held = await disk.run_brief(final, lambda: _open_locked(final, path))
+    held = await disk.run_brief(final, lambda: _open_locked(path))
     if held is None:
         raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
     return PartFile(final, path, disk, held, durable=durable)
@@ -396,13 +402,11 @@ async def open_part(
         await part.let_go()
 
 
-def _open_locked(final: Path, path: Path) -> Held | None:
-    if os.path.isdir(final):  # noqa: PTH112 - for each file, at half the cost
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+def _open_locked(path: Path) -> Held | None:
     try:
         return open_alone(path, _open_or_make)
     except FileNotFoundError:
-        make_folders(final.parent)
+        make_folders(path.parent)
         return open_alone(path, _open_or_make)
 
 

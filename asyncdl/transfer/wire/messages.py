@@ -23,9 +23,9 @@ from asyncdl.transfer.wire_url import RequestTarget
 _END = re.compile(rb"\n\r?\n")
 """Some hosts end lines in a line feed alone; whichever end comes first is that of the head."""
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*+(.*)")
+_LINE = re.compile(r"^(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*+([^\0\r\n]*+)|(.+))$", re.MULTILINE)
+"""A field, or a line that is none."""
 _FOLD = re.compile(r"\n[ \t]+")
-_NOT_IN_VALUE = re.compile(r"[\0\r]")
 _FRAMING = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)
 """Names of the fields that say where a body ends."""
 _LISTED = LISTED | {"content-length", "content-encoding", "www-authenticate"}
@@ -72,7 +72,7 @@ def read_response_head(data: bytes | bytearray) -> ResponseHead:
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
-    status_line, *lines = text.rstrip("\n").split("\n")
+    status_line, _, lines = text.rstrip("\n").partition("\n")
     match = _STATUS_LINE.fullmatch(status_line)
     if match is None:
         raise NotHttp(NO_STATUS_LINE)
@@ -105,7 +105,7 @@ class _Fields(Struct):
     """Whether every line is a field."""
 
 
-def _read_fields(lines: list[str]) -> _Fields:
+def _read_fields(lines: str) -> _Fields:
     """Return the fields; lines that are none are left out.
 
     A bad line that is not needed does no harm. But one that could be taken for the framing of
@@ -115,15 +115,13 @@ def _read_fields(lines: list[str]) -> _Fields:
     Source: RFC 9112, sections 2.2, 5 and 11.2; RFC 9110, section 5.5.
     """
     fields = _Fields()
-    for line in lines:
-        match = _FIELD.fullmatch(line)
-        if match is None or _NOT_IN_VALUE.search(line):
-            if _FRAMING.search(line):
+    for name, value, other in _LINE.findall(lines):
+        if other:
+            if _FRAMING.search(other):
                 raise NotHttp(BAD_LENGTH)
             fields.is_sound = False
             continue
-        name = match[1].lower()
-        value = match[2].rstrip(" \t")
+        name, value = name.lower(), value.rstrip(" \t")
         if name not in fields.headers:
             fields.headers[name] = value
         elif name in _LISTED:

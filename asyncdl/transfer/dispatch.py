@@ -218,6 +218,8 @@ class Dispatch(Generic[T]):
         """Return the next file if there is one, else have it waited for."""
         if self._received:
             return self._received.popleft()
+        if self._wants.is_set():
+            return None  # it may have come, and the source be at its end
         try:
             return self._source.receive_nowait()
         except WouldBlock:

@@ -459,6 +459,26 @@ async def test_row_e5_no_more_is_read_than_may_be_parked() -> None:
 
 
 @BY_WIRE
+async def test_the_last_file_starts_though_the_list_ends_before_it_is_looked_at() -> None:
+    begun = []
+    urls_in, urls_out = anyio.create_memory_object_stream[str](0)
+
+    async def work(url: str, slot: Slot) -> None:
+        begun.append(url)
+        if url == "http://host/first":
+            await anyio.wait_all_tasks_blocked()  # the next one is waited for
+            slot.note_end_of_request()  # and looked for first
+            urls_in.send_nowait("http://host/last")
+            urls_in.close()
+
+    run = Dispatch(urls_out, 2, host_of=host_of, is_troubled=lambda url: False, work=work).run
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        await urls_in.send("http://host/first")
+    assert begun == ["http://host/first", "http://host/last"]
+
+
+@BY_WIRE
 async def test_row_e5_no_more_files_of_a_host_wait_than_may() -> None:
     stage = Stage()
     urls = [f"http://slow/{n}" for n in range(100)]

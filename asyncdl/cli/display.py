@@ -12,7 +12,6 @@ from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.events import Emit, Event, FileFinished
-from asyncdl.progress import progress_lines
 
 UNABLE = ("dumb", "unknown")
 """Terminals that cannot move their cursor, by ``TERM``."""
@@ -64,6 +63,8 @@ def _people(*, quiet: bool, live: bool) -> Iterator[Emit]:
         with open_progress() as show:
             yield show
     else:
+        from asyncdl.progress import progress_lines  # only where no terminal is
+
         yield progress_lines(partial(echo, err=True))
 
 

@@ -22,9 +22,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
-from anyio import CancelScope, WouldBlock, from_thread, to_thread
+from anyio import CancelScope, from_thread, to_thread
 from anyio.lowlevel import checkpoint
-from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.errors import MisuseError
 
@@ -50,14 +49,6 @@ async def in_turns(items: Iterable[T], size: int = FILES_PER_TURN) -> AsyncItera
         yield item
         if number % size == 0:
             await checkpoint()
-
-
-async def send_promptly(stream: MemoryObjectSendStream[T], item: T) -> None:
-    """Send an item; the event loop gets a turn only if there is no room for it."""
-    try:
-        stream.send_nowait(item)
-    except WouldBlock:
-        await stream.send(item)
 
 
 PAUSE_S = 5e-5

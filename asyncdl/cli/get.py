@@ -13,7 +13,6 @@ from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
-from asyncdl.background import send_promptly
 from asyncdl.cli.checksum_tables import Tables, bounded, load_tables
 from asyncdl.cli.display import open_display
 from asyncdl.cli.get_options import (
@@ -45,7 +44,7 @@ from asyncdl.net.tls import Tls, checked_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.system.memory import keep_little
 from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck
-from asyncdl.transfer.dispatch import fetch_each
+from asyncdl.transfer.dispatch import fetch_each, send_promptly
 from asyncdl.transfer.hash_set import HashSet
 from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash

@@ -26,7 +26,6 @@ from anyio import EndOfStream, WouldBlock
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec import Struct, field
 
-from asyncdl.background import send_promptly
 from asyncdl.errors import AsyncdlError
 from asyncdl.net.hosts import host_of
 from asyncdl.transfer.downloader import Downloader
@@ -294,6 +293,14 @@ async def serve_queue(
     """
     async with outcomes:
         await fetch_each(downloader, requests, partial(send_promptly, outcomes), workers)
+
+
+async def send_promptly(stream: MemoryObjectSendStream[T], item: T) -> None:
+    """Send an item; the event loop gets a turn only if there is no room for it."""
+    try:
+        stream.send_nowait(item)
+    except WouldBlock:
+        await stream.send(item)
 
 
 async def fetch_each(

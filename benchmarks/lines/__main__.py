@@ -2,10 +2,11 @@
 
 ::
 
-    python -m benchmarks.lines [--scenario NAME] [--client NAME] [--rounds N] [--write] [--timeline]
+    python -m benchmarks.lines [--scenario NAME] [--client NAME] [--rounds N] [--write]
+                               [--timeline] [--requests]
 
 Clients take turns within each round; every file is compared with its original. With ``--timeline``
-each run is followed by what it did, second by second.
+each run is followed by what it did, second by second; with ``--requests``, request by request.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def compare(scenario: ListScenario | JobScenario, options: argparse.Namespace, f
 
         def run_once(client: str) -> Run:
             taken = course.run_once(client)
-            if options.timeline and scenario.line is not None:
-                print(timeline(folder / "nginx"), file=sys.stderr)
+            if (options.timeline or options.requests) and scenario.line is not None:
+                print(timeline(folder / "nginx", is_detailed=options.requests), file=sys.stderr)
             return taken
 
         results = in_turns(scenario.name, clients, options.rounds, run_once)
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help=f"put the table into {FIGURES.name}")
     parser.add_argument("--timeline", action="store_true", help="what each run did by the second")
+    parser.add_argument("--requests", action="store_true", help="when each request was made")
     options = parser.parse_args(arguments)
     compileall.compile_dir(PACKAGE, quiet=1)
     parts = [headline(options.rounds, PROGRAMS)]

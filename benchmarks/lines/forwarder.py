@@ -18,16 +18,13 @@ import math
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.lines.model import MOST_AT_ONCE_BYTES, SLACK_S, Flow, Line, Pipe
 
-STEPS_PER_S = 10
-"""Bytes are counted in steps of this length."""
 _BACKLOG = 512
 _MOST_WAITING_BYTES = 64 << 20
 """For a client that does not read."""
@@ -39,11 +36,12 @@ class Carried:
 
     opened_s: float
     closed_s: float = math.inf
-    bytes_by_step: Counter[int] = field(default_factory=Counter)
-    """Bytes that reached the client, by tenths of seconds since the epoch."""
-
-    def count(self, size_bytes: int) -> None:
-        self.bytes_by_step[int(time.time() * STEPS_PER_S)] += size_bytes
+    port: int = 0
+    """From which the server was reached."""
+    sent: list[float] = field(default_factory=list)
+    """When the client sent something."""
+    received: list[tuple[float, int]] = field(default_factory=list)
+    """When how many bytes reached the client."""
 
 
 class Forwarder:
@@ -80,6 +78,7 @@ class Forwarder:
             connection = _Connection(client, server, self._line, flow, carried)
             try:
                 await asyncio.get_running_loop().sock_connect(server, ("127.0.0.1", self._port))
+                carried.port = server.getsockname()[1]
                 await connection.run()
             except* OSError:
                 pass  # one side has gone, and so does the other
@@ -125,6 +124,7 @@ class _Connection:
         sending = asyncio.create_task(self._deliver(self._server, pieces))
         try:
             while data := await self._loop.sock_recv(self._client, MOST_AT_ONCE_BYTES):
+                self._carried.sent.append(time.time())
                 sent_s = max(self._loop.time(), self._open_s)
                 pieces.put_nowait((sent_s + self._line.round_trip_s / 2, data))
         finally:
@@ -176,7 +176,7 @@ class _Connection:
             await self._until(due_s)
             await self._loop.sock_sendall(receiver, piece)
             if receiver is self._client:
-                self._carried.count(len(piece))
+                self._carried.received.append((time.time(), len(piece)))
                 self._waiting_bytes -= len(piece)
                 self._is_drained.set()
 
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     forwarder = Forwarder(Line(**options.line), options.to)
     asyncio.run(forward(forwarder, options.listen))
-    rows = [(c.opened_s, c.closed_s, list(c.bytes_by_step.items())) for c in forwarder.carried]
+    rows = [asdict(carried) for carried in forwarder.carried]
     options.note.write_text(json.dumps(rows), encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ _AHEAD = -10
 """The priority of what only exists because the line is simulated, where that may be set."""
 
 _TLS = """
-    log_format moments '$msec $request_time $status $body_bytes_sent $uri';
+    log_format moments '$msec $request_time $status $remote_port $uri';
     {more}
     server {{
         listen 127.0.0.1:{port} ssl;

@@ -1,16 +1,22 @@
-"""What one run did, second by second: connections, bytes, and which requests came when."""
+"""What one run did, second by second, or request by request.
+
+The line notes what each connection has carried and when, the server which requests came on it.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from benchmarks.lines.forwarder import STEPS_PER_S
 from benchmarks.lines.serving import ACCESS_LOG, FORWARDER_NOTE
+
+STEPS_PER_S = 10
+"""Bytes are counted in steps of this length."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,12 @@ class Connection:
 
     opened_s: float
     closed_s: float
-    bytes_by_step: dict[int, int]
+    port: int
+    """From which it reached the server."""
+    sent: list[float]
+    """When the client sent something."""
+    received: list[tuple[float, int]]
+    """When how many bytes reached the client."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +40,41 @@ class Handled:
     began_s: float
     ended_s: float
     status: int
+    port: int
+    """Which connection it came on."""
     path: str
 
 
-def timeline(folder: Path) -> str:
-    """Return the seconds of the last run as a table, and clear the notes that it is made of."""
+@dataclass(frozen=True)
+class Exchange:
+    """One request as the client saw it; seconds since the epoch."""
+
+    connection: int
+    """Number of the connection, by the order in which they were opened."""
+    is_first: bool
+    """Whether it is the first on its connection."""
+    sent_s: float
+    first_byte_s: float
+    last_byte_s: float
+    size_bytes: int
+    """What came, with heads and TLS."""
+    request: Handled
+
+
+def timeline(folder: Path, *, is_detailed: bool = False) -> str:
+    """Return the last run as a table, and clear the notes that it is made of.
+
+    Args:
+        folder: Where the line and the server leave their notes.
+        is_detailed: Whether a line stands for a request, not for a second.
+    """
     connections = _read_connections(folder / FORWARDER_NOTE)
     handled = _read_log(folder / ACCESS_LOG)
     (folder / ACCESS_LOG).write_text("")
     if not connections:
         return "nothing was carried"
-    return f"{seconds_of(connections, handled)}\n{totals_of(connections, handled)}"
+    table = requests_of if is_detailed else seconds_of
+    return f"{table(connections, handled)}\n{totals_of(connections, handled)}"
 
 
 def most_open(folder: Path) -> int:
@@ -54,15 +89,16 @@ def most_open(folder: Path) -> int:
 
 def _read_connections(path: Path) -> list[Connection]:
     rows = json.loads(path.read_text(encoding="utf-8"))
-    found = [Connection(opened, closed, dict(steps)) for opened, closed, steps in rows]
-    return [connection for connection in found if connection.bytes_by_step]
+    found = [Connection(**row) for row in rows]
+    return [connection for connection in found if connection.received]
 
 
 def _read_log(path: Path) -> list[Handled]:
     handled = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        ended, took, status, _, uri = line.split(" ", 4)
-        handled.append(Handled(float(ended) - float(took), float(ended), int(status), uri))
+        ended, took, status, port, uri = line.split(" ", 4)
+        began_s = float(ended) - float(took)
+        handled.append(Handled(began_s, float(ended), int(status), int(port), uri))
     return sorted(handled, key=lambda request: request.began_s)
 
 
@@ -72,9 +108,11 @@ def seconds_of(connections: Sequence[Connection], handled: Sequence[Handled]) ->
     steps: Counter[int] = Counter()
     carrying: Counter[int] = Counter()
     for connection in connections:
-        for step, size_bytes in connection.bytes_by_step.items():
-            steps[step] += size_bytes
-            carrying[step] += 1
+        own: Counter[int] = Counter()
+        for when_s, size_bytes in connection.received:
+            own[int(when_s * STEPS_PER_S)] += size_bytes
+        steps.update(own)
+        carrying.update(own.keys())
     last = int(max(steps) / STEPS_PER_S - began_s) + 1
     lines = ["    s  open  carrying   MB/s  requests  calls"]
     for second in range(last):
@@ -92,9 +130,45 @@ def seconds_of(connections: Sequence[Connection], handled: Sequence[Handled]) ->
     return "\n".join(lines)
 
 
+def requests_of(connections: Sequence[Connection], handled: Sequence[Handled]) -> str:
+    """Return a line for each request: when it was sent, and when its first and last bytes came.
+
+    A connection's opening is on the line of its first request. Seconds count from the first one.
+    """
+    began_s = min(connection.opened_s for connection in connections)
+    lines = ["connection  opened    sent   first    last      kB  status  path"]
+    exchanges = [e for number, c in enumerate(connections) for e in _exchanges(number, c, handled)]
+    for exchange in sorted(exchanges, key=lambda exchange: exchange.sent_s):
+        opened_s = connections[exchange.connection].opened_s
+        moments_s = (exchange.sent_s, exchange.first_byte_s, exchange.last_byte_s)
+        lines.append(
+            f"{exchange.connection:10}"
+            + (f"{opened_s - began_s:8.3f}" if exchange.is_first else " " * 8)
+            + "".join(f"{moment_s - began_s:8.3f}" for moment_s in moments_s)
+            + f"{exchange.size_bytes / 1e3:8.0f}{exchange.request.status:8}"
+            + f"  {exchange.request.path.rsplit('/', 1)[-1]}"
+        )
+    return "\n".join(lines)
+
+
+def _exchanges(
+    number: int, connection: Connection, handled: Sequence[Handled]
+) -> Iterator[Exchange]:
+    """Yield what was requested on one connection, and what came for it."""
+    own = [request for request in handled if request.port == connection.port]
+    # The last of what was sent before the server had it is the request.
+    sent = [max(s for s in connection.sent if s <= request.began_s) for request in own]
+    for at, request in enumerate(own):
+        until_s = sent[at + 1] if at + 1 < len(sent) else math.inf
+        came = [(s, size) for s, size in connection.received if request.began_s <= s < until_s]
+        if came:
+            size_bytes = sum(size for _, size in came)
+            yield Exchange(number, at == 0, sent[at], came[0][0], came[-1][0], size_bytes, request)
+
+
 def totals_of(connections: Sequence[Connection], handled: Sequence[Handled]) -> str:
     """Return how many connections and requests there were, what they carried, and from when on."""
-    carried = sum(sum(connection.bytes_by_step.values()) for connection in connections)
+    carried = sum(size for connection in connections for _, size in connection.received)
     files = [request for request in handled if "/api/" not in request.path]
     began_s = min(connection.opened_s for connection in connections)
     first = f", the first for a file after {files[0].began_s - began_s:.1f} s" if files else ""

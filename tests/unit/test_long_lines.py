@@ -16,7 +16,7 @@ from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.limits import Calls, JobFile, flow_s, job_limit_s, list_limit_s
 from benchmarks.lines.model import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, Flow, Line, Pipe, carry
 from benchmarks.lines.scenarios import SCENARIOS, JobScenario
-from benchmarks.lines.timeline import Connection, Handled, seconds_of, totals_of
+from benchmarks.lines.timeline import Connection, Handled, requests_of, seconds_of, totals_of
 
 MIB = 1 << 20
 LONG = Line(0.1, connection_bytes_s=6e6, total_bytes_s=60e6)
@@ -178,10 +178,10 @@ def test_flows_without_round_trips_take_their_rate() -> None:
 
 def test_the_timeline_has_a_line_for_each_second() -> None:
     """Two connections, of which one carries for half of the first second, and a call."""
-    busy = Connection(1000.0, 1001.5, {10000 + step: 200_000 for step in range(15)})
-    short = Connection(1000.2, 1000.7, {10002 + step: 100_000 for step in range(5)})
-    call = Handled(1000.1, 1000.4, 200, "/api/api/json/stable/login-token")
-    file = Handled(1001.0, 1001.5, 200, "/data/one.TIF")
+    busy = connection(1000.0, 1001.5, {1000.05 + step / 10: 200_000 for step in range(15)})
+    short = connection(1000.2, 1000.7, {1000.25 + step / 10: 100_000 for step in range(5)})
+    call = Handled(1000.1, 1000.4, 200, 1, "/api/api/json/stable/login-token")
+    file = Handled(1001.0, 1001.5, 200, 1, "/data/one.TIF")
     _, *seconds = seconds_of([busy, short], [call, file]).splitlines()
     assert [line.split() for line in seconds] == [
         ["0", "2", "1.5", "2.5", "0", "login-token(0.3)"],
@@ -190,6 +190,33 @@ def test_the_timeline_has_a_line_for_each_second() -> None:
     assert totals_of([busy, short], [call, file]) == (
         "2 connections, 1 calls, 1 requests for files, the first for a file after 1.0 s; 3.5 MB"
     )
+
+
+def connection(
+    opened_s: float, closed_s: float, received: dict[float, int], *sent_s: float
+) -> Connection:
+    return Connection(opened_s, closed_s, 1, list(sent_s), list(received.items()))
+
+
+def test_each_request_has_its_moments() -> None:
+    """One connection: a handshake until 0.2 s, a call, and a file behind it."""
+    used = connection(
+        1000.0,
+        1001.5,
+        {1000.15: 3000, 1000.3: 500, 1000.41: 100_000, 1000.5: 800_000},
+        *(1000.0, 1000.2, 1000.31),
+    )
+    call = Handled(1000.25, 1000.26, 200, 1, "/api/api/json/stable/login-token")
+    file = Handled(1000.36, 1000.4, 206, 1, "/data/one.TIF")
+    of_another = Handled(1000.3, 1000.4, 200, 2, "/data/two.TIF")
+    head, *lines = requests_of([used], [call, of_another, file]).splitlines()
+    assert head.split() == [
+        "connection", "opened", "sent", "first", "last", "kB", "status", "path"
+    ]  # fmt: skip
+    assert [line.split() for line in lines] == [
+        ["0", "0.000", "0.200", "0.300", "0.300", "0", "200", "login-token"],
+        ["0", "0.310", "0.410", "0.500", "900", "206", "one.TIF"],
+    ]
 
 
 # --- the scenarios -----------------------------------------------------------------------
@@ -229,7 +256,7 @@ async def test_bytes_arrive_unchanged_in_both_directions() -> None:
     await server.wait_closed()
     assert bodies == [body] * 3
     assert received == [b"q" * 1000] * 3
-    assert [sum(c.bytes_by_step.values()) for c in forwarder.carried] == [len(body)] * 3
+    assert [sum(size for _, size in c.received) for c in forwarder.carried] == [len(body)] * 3
 
 
 async def fetch(port: int) -> bytes:

@@ -24,6 +24,8 @@ class Run:
     """Never less than that of the launcher, some 10 MiB."""
     last_file_s: float | None = None
     """When the last file had its name; ``None`` where nothing follows it."""
+    closing_s: float | None = None
+    """The least time for what it does after that; ``None`` where nothing follows."""
     connections: int | None = None
     """Most of them open at once; ``None`` where nobody counts."""
 
@@ -98,6 +100,10 @@ class Summary:
     def last_file_s(self) -> float | None:
         found = [run.last_file_s for run in self.runs if run.last_file_s is not None]
         return statistics.median(found) if found else None
+
+    @property
+    def closing_s(self) -> float:
+        return max((run.closing_s for run in self.runs if run.closing_s), default=0.0)
 
     @property
     def connections(self) -> int | None:

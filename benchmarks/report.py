@@ -20,7 +20,7 @@ _COLUMNS = (
 )  # fmt: skip
 _SHARE = "share of the limit"
 _CONNECTIONS = "connections"
-_LAST_FILE = ("last file, s", "its share of the limit")
+_LAST_FILE = ("with its closing calls", "last file, s", "its share of the limit")
 _BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
 
 
@@ -59,9 +59,10 @@ def table(
         title: What it is.
         name: What it is called on the command line.
         results: Of each program; one that stands for asyncdl, if it is missing, is the first.
-        limit_s: The least time that anybody can need; each program's share of it is a column,
-            and that of its last file, where it goes on after that. Most connections at once
-            follow, where they are counted.
+        limit_s: The least time that anybody can need; each program's share of it is a column.
+            Where it goes on after its last file, there are two more: the share of the least time
+            with those calls, and that of the last file. Most connections at once follow, where
+            they are counted.
     """
     ours = results.get("asyncdl") or next(iter(results.values()))
     columns = _COLUMNS if limit_s is None else (*_COLUMNS, _SHARE)
@@ -80,6 +81,7 @@ def table(
         memory = f"{theirs.peak_rss_mib:.0f}"
         share = [] if limit_s is None else [f"{limit_s / theirs.wall_s:.2f}"]
         if limit_s is not None and theirs.last_file_s is not None:
+            share.append(f"{(limit_s + theirs.closing_s) / theirs.wall_s:.2f}")
             share += [f"{theirs.last_file_s:.2f}", f"{limit_s / theirs.last_file_s:.2f}"]
         if theirs.connections is not None:
             share.append(str(theirs.connections))

@@ -5,6 +5,7 @@ Slower than :mod:`asyncdl.transfer.wire`, and what that is compared with in test
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 import aiohttp
@@ -166,6 +167,10 @@ class SessionClient:
             response.close()
             raise proxy_refusal(WANTS_LOGIN).error(what)
         return SessionResponse(response, target, limits)
+
+    def idle_connections(self, target: RequestTarget) -> int:
+        """Return a high number: what the session's connector keeps is not known."""
+        return sys.maxsize
 
     async def aclose(self) -> None:
         """Do nothing: the session is its owner's."""

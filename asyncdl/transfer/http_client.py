@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,6 +74,9 @@ class Client(Protocol):
         Raises: NetworkError, without a response; AddressRefused.
         """
 
+    def idle_connections(self, target: RequestTarget) -> int:
+        """Return how many requests could be sent at once; a high number if that is not known."""
+
     async def aclose(self) -> None:
         """Close all connections."""
 
@@ -105,6 +109,11 @@ class ProxyingClient:
             check_addresses(max_zone, await _addresses_of(target))
         client = SessionClient(await self._session_by(proxy), self._limits, proxy=host_of(proxy))
         return await client.get(target, headers, max_zone)
+
+    def idle_connections(self, target: RequestTarget) -> int:
+        """Return how many requests could be sent at once; a high number where a proxy is used."""
+        is_direct = proxy_of(*target.origin) is None
+        return self._direct.idle_connections(target) if is_direct else sys.maxsize
 
     async def _session_by(self, proxy: str) -> ClientSession:
         from asyncdl.net.sessions import new_session

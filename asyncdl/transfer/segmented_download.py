@@ -27,9 +27,10 @@ from asyncdl.transfer.http import Sender, SourcedUrl, open_response
 from asyncdl.transfer.range_responses import BodyRange, check_segment
 from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.retries import Attempts
-from asyncdl.transfer.segments import Segment, Segments
+from asyncdl.transfer.segments import Segment, Segments, cost_s
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.structure import check_type
+from asyncdl.transfer.wire_url import read_target
 
 BURST_SHARE = 1 / 3
 """Share of the time before the rate is measured that is left to a host's first burst."""
@@ -121,15 +122,17 @@ class SegmentedDownload:
             self._add_connections()
 
     def _add_connections(self) -> None:
+        idle = self.engine.client.idle_connections(read_target(self.source.url))
         while len(self.segments.active) < self.max_connections and self._may_add():
             connection = self._try_admit()
             if connection is None:
                 break
-            segment = self._next_segment()
+            segment = self._next_segment(is_open=idle > 0)
             if segment is None:
                 self.engine.host_limiter.end(connection, None)
                 break
             self._start(segment, connection)
+            idle -= 1
             self.slot.set_extra(len(self.segments.active) - 1)
         has = max(0, len(self.segments.active) - 1)
         self.slot.set_extra(has, self._add_connections if self._lacks_connection() else None)
@@ -151,8 +154,8 @@ class SegmentedDownload:
         is_due = self._is_measured and clock.now_s() >= self._paused_until_s
         return is_due and not self.attempts.is_exhausted
 
-    def _next_segment(self) -> Segment | None:
-        """Return work for a connection that has just been admitted."""
+    def _next_segment(self, *, is_open: bool) -> Segment | None:
+        """Return work for a connection that has just been admitted, whether it is open or not."""
         state, limiter, url = (
             self.target.unfinished.state,
             self.engine.host_limiter,
@@ -161,7 +164,7 @@ class SegmentedDownload:
         has = len(self.segments.active) + 1
         free = min(self.slot.free - 1, limiter.free_connections(url))
         self.segments.connections = min(has + max(0, free), self.max_connections)
-        self.segments.request_s = limiter.state_of(url).request_s
+        self.segments.request_s = cost_s(limiter.state_of(url).request_s, is_open=is_open)
         return self.segments.start_next(state.done, state.total or 0, clock.now_s())
 
     def _start(self, segment: Segment, connection: ConnectionSlot) -> None:
@@ -178,12 +181,12 @@ class SegmentedDownload:
         try:
             await fetch()
         except (NetworkError, TransferError) as error:
-            self.segments.release(segment)
+            self.segments.release(segment, clock.now_s())
             if not self.segments.active or is_other_version(error):
                 raise
             await self._back_off(error)
         else:
-            self.segments.release(segment)
+            self.segments.release(segment, clock.now_s())
         self._add_connections()
         if not self.segments.active and self._tasks is not None:
             # Connections that still back off have nothing left to fetch.

@@ -21,8 +21,14 @@ WARM_PIECE_BYTES = 256 * 1024
 """So much comes within a few round trips on a connection that has been in use."""
 MEASURED_S = 0.05
 """Before that, bytes tell nothing of a rate."""
+OPENING_COSTS = 5
+"""A request on a new connection costs as much as this many on an open one."""
+ENDED_WEIGHT = 0.2
+"""How much the rate of a segment counts that has ended, beside those of all before it."""
 YOUNG_S = 1.0
 """A connection is likely to become faster for this long."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""The fractions of its multiples are spread evenly, however many there are."""
 INITIAL_WINDOW_BYTES = 10 * 1460
 """What a host sends on a new connection before it waits for an acknowledgement (RFC 6928)."""
 
@@ -37,13 +43,31 @@ def slow_start_s(size_bytes: int, round_trip_s: float) -> float:
     return math.log2(1 + size_bytes / INITIAL_WINDOW_BYTES) * round_trip_s
 
 
-def piece_bytes(left_bytes: int, connections: int) -> int:
+def cost_s(request_s: float, *, is_open: bool) -> float:
+    """Return what another request costs, as long as bytes come on other connections meanwhile.
+
+    Args:
+        request_s: The quickest response of the host.
+        is_open: Whether its connection is: another one takes two round trips to open, and then
+            begins slowly.
+    """
+    return request_s if is_open else OPENING_COSTS * request_s
+
+
+def piece_bytes(left_bytes: int, connections: int, number: int) -> int:
     """Return how much a connection takes at once of what is left of a file.
 
-    Half of the rest is given out evenly, then half of what is left then: long pieces first, short
-    ones at the end, so that all connections end together whatever their rates.
+    Half of the rest is given out about evenly, then half of what is left then: long pieces first,
+    short ones at the end, so that all connections end together whatever their rates. Pieces that
+    begin together differ, by up to a half more or less, for while all connections wait for their
+    next response at the same time, nothing comes.
+
+    Args:
+        left_bytes: Length of what is left, 0 or more.
+        connections: How many there are for it, 1 or more.
+        number: How many pieces there were before.
     """
-    return -(-left_bytes // (2 * connections))
+    return math.ceil(left_bytes / (2 * connections) * (0.5 + number * _GOLDEN % 1))
 
 
 class Segment(Struct, eq=False):
@@ -120,12 +144,16 @@ class Segments(Struct):
     connections: int = 2
     """How many may fetch it together at present."""
     request_s: float = 0.0
-    """What a request costs: the time until its response."""
+    """What the next request costs, by :func:`cost_s`."""
     is_split: bool = False
     """Whether there has been a second connection, or is to be one without a look at the rate;
     using it again costs one request and no more."""
     _peak_bytes_s: float = 0.0
     """The best rate of any segment so far."""
+    _ended_bytes_s: float = 0.0
+    """The mean rate of segments that have ended, the last ones above all; 0 before the first."""
+    _pieces: int = 0
+    """How many have been given out."""
 
     def start_next(self, done: Coverage, total: int, now_s: float) -> Segment | None:
         """Return work for an idle connection; it is active from now on.
@@ -146,13 +174,14 @@ class Segments(Struct):
         else:
             return None
         self.active.append(new)
+        self._pieces += 1
         return new
 
     def _most_bytes(self, missing: Sequence[Span], now_s: float) -> int:
         """Return the largest piece at present."""
         left = sum(segment.remaining_bytes for segment in self.active)
         left += sum(span.size_bytes for span in missing)
-        return max(self._least_bytes(now_s), piece_bytes(left, self.connections))
+        return max(self._least_bytes(now_s), piece_bytes(left, self.connections, self._pieces))
 
     def _least_bytes(self, now_s: float) -> int:
         """Return how much is worth a request."""
@@ -176,9 +205,14 @@ class Segments(Struct):
         return new
 
     def _usual_rate(self, now_s: float) -> float:
-        """Return the mean rate of the segments, in bytes/s; 0 if none is known."""
+        """Return the mean rate of the segments, in bytes/s; 0 if none is known.
+
+        Where all are young, those that have ended say more of it.
+        """
         rates = {s: rate for s in self.active if (rate := s.rate_bytes_s(now_s))}
         old = [rate for segment, rate in rates.items() if not segment.is_young(now_s)]
+        if not old and self._ended_bytes_s:
+            return self._ended_bytes_s
         known = old or list(rates.values())
         return sum(known) / len(known) if known else 0.0
 
@@ -199,13 +233,16 @@ class Segments(Struct):
             covered = covered.add(segment.span)
         return self.wanted.missing(covered, total)
 
-    def release(self, segment: Segment) -> None:
+    def release(self, segment: Segment, now_s: float) -> None:
         """Record that a connection has ended its segment, finished or not.
 
         A neighbour whose body continues into it takes it over, so that a connection that brought
         nothing costs no further request. Otherwise the rest is missing again.
         """
         self.active.remove(segment)
+        if rate := segment.rate_bytes_s(now_s):
+            before = self._ended_bytes_s or rate
+            self._ended_bytes_s = before + ENDED_WEIGHT * (rate - before)
         if segment.position > segment.start:
             return
         for neighbour in self.active:

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.request import urlopen
 
 from asyncdl.sandbox import ExpectedFiles, Faults
 from benchmarks.by_hand import (
@@ -53,15 +54,18 @@ def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
         target = folder / "copies"
         target.mkdir()
         try:
-            with _service(scenario, folder) as (url, certificate):
-                errand = Errand(url, USERNAME, TOKEN, str(target), scenario.kinds)
+            with _service(scenario, folder) as service:
+                certificate = service.certificate
+                errand = Errand(service.url, USERNAME, TOKEN, str(target), scenario.kinds)
                 command = CLIENTS[client](errand, folder / "notes", certificate)
                 began_s = time.time()
                 taken = run(command, _environment(certificate, folder))
+                made = service.endpoints_called()
             sizes.update(_check(scenario, expected, target))
             return replace(
                 taken,
                 last_file_s=_last_change_s(target) - began_s,
+                closing_s=scenario.needed.closing_s(made, scenario.connection_line),
                 connections=None if scenario.line is None else most_open(folder / "nginx"),
             )
         finally:
@@ -70,9 +74,26 @@ def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
     yield Course(run_once, lambda: _limit_s(scenario, sizes))
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running sandbox, and what is before it."""
+
+    url: str
+    """Of the API."""
+    certificate: Path | None
+    """Makes it trusted; ``None`` without TLS."""
+    sandbox: int
+    """Port of the sandbox itself."""
+
+    def endpoints_called(self) -> frozenset[str]:
+        """Return which endpoints were called."""
+        with urlopen(f"http://{HOST}:{self.sandbox}/sandbox") as response:
+            return frozenset(json.load(response)["calls"])
+
+
 @contextmanager
-def _service(scenario: JobScenario, folder: Path) -> Iterator[tuple[str, Path | None]]:
-    """Run the sandbox and what is before it; gives the URL of the API and the certificate."""
+def _service(scenario: JobScenario, folder: Path) -> Iterator[Service]:
+    """Run the sandbox and what is before it."""
     sandbox, port, public = free_ports(3)
     settings = ["--pixels", str(scenario.pixels)]
     if scenario.file_size is not None:
@@ -81,12 +102,12 @@ def _service(scenario: JobScenario, folder: Path) -> Iterator[tuple[str, Path | 
     with ExitStack() as stack:
         stack.enter_context(running_sandbox(sandbox, settings))
         if scenario.line is None:
-            yield f"http://{HOST}:{sandbox}{API_PATH}", None
+            yield Service(f"http://{HOST}:{sandbox}{API_PATH}", None, sandbox)
             return
         nginx = folder / "nginx"
         certificate = stack.enter_context(serving_sandbox(sandbox, nginx, port, public))
         stack.enter_context(behind_line(scenario.line, public, port, nginx))
-        yield f"https://{HOST}:{public}{API_PATH}", certificate
+        yield Service(f"https://{HOST}:{public}{API_PATH}", certificate, sandbox)
 
 
 def _environment(certificate: Path | None, folder: Path) -> dict[str, str]:

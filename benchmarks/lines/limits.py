@@ -7,7 +7,7 @@ out, and every round trip is counted once where all connections can wait for it 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from benchmarks.lines.model import INITIAL_WINDOW_BYTES, Line
@@ -67,6 +67,11 @@ class JobFile:
     """Whether it comes in ranges that may be trusted to belong together."""
 
 
+CLOSING = ("download-order-remove", "logout")
+"""Calls that end an order and a session: a client that makes them can do so after its last file
+only, and nobody has to make them to have the files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """What the service takes for a call, and how many have to come before a file."""
@@ -79,7 +84,20 @@ class Calls:
     def ready_s(self, file: JobFile, line: Line) -> float:
         """Return when the link of a file can be there at the earliest."""
         number = self.before_the_first_file + file.is_prepared
-        return _OPENING_ROUND_TRIPS * line.round_trip_s + number * (self.each_s + line.round_trip_s)
+        return _OPENING_ROUND_TRIPS * line.round_trip_s + self.together_s(number, line)
+
+    def closing_s(self, made: Container[str], line: Line) -> float:
+        """Return the least time for what a client calls after its last file.
+
+        Args:
+            made: The endpoints that it has called; only those of :data:`CLOSING` count, each once.
+            line: What each call crosses.
+        """
+        return self.together_s(sum(endpoint in made for endpoint in CLOSING), line)
+
+    def together_s(self, number: int, line: Line) -> float:
+        """Return the least time of calls one after another, on a connection that is open."""
+        return number * (self.each_s + line.round_trip_s)
 
 
 def job_limit_s(

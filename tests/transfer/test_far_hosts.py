@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from asyncdl.transfer import Digest, FileRequest, Limits
 from asyncdl.transfer.dispatch import Outcome, serve_queue
 from asyncdl.transfer.parts.part_file import PartFile
 from asyncdl.transfer.publishing import FolderPublisher
+from asyncdl.transfer.wire_url import read_target
 from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.model import Line
 from tests.transfer.fault_server import QUICK, HostedFile, Responder, Rig, rig, status
@@ -26,6 +28,8 @@ BODY = bytes(range(256)) * 4096
 FILE = HostedFile(BODY)
 SMALL = HostedFile(BODY[:1000])
 FAR = Line(0.06, connection_bytes_s=20e6)
+FAR_S = 0.1
+"""A request by a connection that is opened for it takes longer."""
 FILES = ("one.bin", "two.bin", "three.bin")
 NEVER_BY_RATE = replace(
     QUICK,
@@ -53,7 +57,12 @@ async def far_rig(
             listener.setblocking(False)
             tasks.start_soon(forwarder.serve, listener)
             scheme = r.server.url.partition(":")[0]
-            yield r, forwarder, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/data/file.bin"
+            url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/data/file.bin"
+            engine = r.downloader._engine
+            assert engine is not None
+            # The tests' own loop may be late: the host is as far as the line makes it, not farther.
+            engine.host_limiter.state_of(url).note_request_time(FAR_S)
+            yield r, forwarder, url
             tasks.cancel_scope.cancel()
 
 
@@ -92,6 +101,20 @@ async def test_a_far_host_is_asked_for_pieces_before_any_rate_is_known(tmp_path:
     assert len(forwarder.carried) <= 6 + len(FILES)
     assert len(r.ranges) >= len(forwarder.carried)
     assert r.ranges.count("bytes=0-") == len(FILES)
+
+
+async def test_connections_are_open_for_the_next_pieces(tmp_path: Path) -> None:
+    async with far_rig(tmp_path, FILE) as (r, _, url):
+        engine = r.downloader._engine
+        assert engine is not None
+        target = read_target(url)
+        before = engine.client.idle_connections(target)
+        await r.fetch("one.bin", url=url)
+        after = engine.client.idle_connections(target)
+    if before:  # it is not known of a session
+        assert before == after == sys.maxsize
+    else:
+        assert 0 < after <= NEVER_BY_RATE.connections
 
 
 async def test_a_near_host_is_asked_once_for_each_file(tmp_path: Path) -> None:

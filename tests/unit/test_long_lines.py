@@ -17,6 +17,8 @@ from benchmarks.lines.limits import Calls, JobFile, flow_s, job_limit_s, list_li
 from benchmarks.lines.model import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, Flow, Line, Pipe, carry
 from benchmarks.lines.scenarios import SCENARIOS, JobScenario
 from benchmarks.lines.timeline import Connection, Handled, requests_of, seconds_of, totals_of
+from benchmarks.measuring import Run, Summary
+from benchmarks.report import table
 
 MIB = 1 << 20
 LONG = Line(0.1, connection_bytes_s=6e6, total_bytes_s=60e6)
@@ -161,6 +163,27 @@ def test_the_limit_of_a_job_is_the_calls_and_then_the_longest_file() -> None:
     assert job_limit_s([prepared, bundle, band], calls, line) == pytest.approx(10.5 + 1.5 + 38)
     splittable = JobFile(76_000_000, is_prepared=False, can_be_split=True)
     assert job_limit_s([splittable], calls, line) == pytest.approx(10.5 + 38 / 16)
+
+
+def test_a_client_that_cleans_up_needs_its_closing_calls_more() -> None:
+    """Two calls of 2 s over a line of 100 ms, on a connection that is open; others do not count."""
+    calls = Calls(2.0, before_the_first_file=4)
+    made = {"login-token", "download-request", "download-order-remove", "logout"}
+    assert calls.closing_s(made, LONG) == pytest.approx(4.2)
+    assert calls.closing_s({"login-token", "logout"}, LONG) == pytest.approx(2.1)
+    assert calls.closing_s({"login-token", "notifications"}, LONG) == 0
+    file = JobFile(1, is_prepared=False, can_be_split=True)
+    assert calls.ready_s(file, LONG) == pytest.approx(0.2 + 4 * 2.1)
+
+
+def test_tables_of_jobs_state_both_shares() -> None:
+    """A limit of 8 s; a run of 16 s whose files are there after 10 s, and two calls of 2 s."""
+    runs = Summary((Run(16.0, 1.0, 30.0, last_file_s=10.0, closing_s=4.0, connections=17),))
+    head, _, row = table("a job", "job", {"asyncdl": runs}, 8.0).splitlines()[2:5]
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert cells["share of the limit"] == "0.50"
+    assert cells["with its closing calls"] == "0.75"
+    assert cells["its share of the limit"] == "0.80"
 
 
 def test_many_bytes_bound_a_job_more_than_its_longest_file() -> None:

@@ -130,6 +130,10 @@ class WireClient:
         connection.idle_since_s = asyncio.get_running_loop().time()
         self._idle[origin].append(connection)
 
+    def idle_connections(self, target: RequestTarget) -> int:
+        """Return how many requests could be sent at once, on connections that are open."""
+        return len(self._idle.get(target.origin, ()))
+
     def _take(self, origin: Origin, max_zone: Zone) -> Connection | None:
         idle = self._idle[origin]
         oldest_s = asyncio.get_running_loop().time() - KEEPALIVE_S

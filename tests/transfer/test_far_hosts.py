@@ -22,7 +22,16 @@ from asyncdl.transfer.publishing import FolderPublisher
 from asyncdl.transfer.wire_url import read_target
 from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.model import Line
-from tests.transfer.fault_server import QUICK, HostedFile, Responder, Rig, rig, status
+from tests.transfer.fault_server import (
+    QUICK,
+    HostedFile,
+    Received,
+    Reply,
+    Responder,
+    Rig,
+    rig,
+    status,
+)
 
 BODY = bytes(range(256)) * 4096
 FILE = HostedFile(BODY)
@@ -139,9 +148,22 @@ async def test_a_far_file_that_must_not_be_split_comes_whole_and_once(
     assert len(r.ranges) == len(forwarder.carried) == len(FILES)
 
 
+def refusing_one_piece() -> Responder:
+    """Refuses the first request that is not for a whole file."""
+    refused: list[str] = []
+
+    def respond(received: Received) -> Reply:
+        piece = received.headers.get("range", "")
+        if piece == "bytes=0-" or refused:
+            return FILE(received)
+        refused.append(piece)
+        return status(429)(received)
+
+    return respond
+
+
 async def test_a_far_host_that_refuses_pieces_gets_fewer_connections(tmp_path: Path) -> None:
-    script = FILE, FILE, FILE, status(429), FILE
-    async with far_rig(tmp_path, *script) as (r, _, url):
+    async with far_rig(tmp_path, refusing_one_piece()) as (r, _, url):
         await fetch_all(r, url)
     first = r.told(HostStrain)[0]
     assert first.reason == "http-429"

@@ -96,7 +96,7 @@ async def test_the_wait_comes_to_an_end_and_says_so(tmp_path: Path) -> None:
     async with bench(tmp_path, max_wait_s=600) as b, anyio.create_task_group() as tasks:
         tasks.start_soon(b.outage, HOUR)
         began_s = anyio.current_time()
-        with pytest.raises(NetworkError, match=r"down for 600 s.*max_wait.*HTTP 503"):
+        with pytest.raises(NetworkError, match=r"down for 6\d\d s.*max_wait.*HTTP 503"):
             await b.client.call("dataset")
         assert 600 <= anyio.current_time() - began_s < 700
         tasks.cancel_scope.cancel()

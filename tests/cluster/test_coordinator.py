@@ -87,7 +87,7 @@ async def test_all_files_come_and_every_agent_gets_some(tmp_path: Path) -> None:
     assert sum(orders) >= 30
     assert min(orders) > 0
     assert {e.key for e in events if isinstance(e, TransferEnded)} == set(results)
-    assert [e.worker for e in events if isinstance(e, WorkerJoined)] == ["a", "b"]
+    assert sorted(e.worker for e in events if isinstance(e, WorkerJoined)) == ["a", "b"]
 
 
 async def test_agents_stay_while_the_start_waits_for_a_busy_worker(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ async def test_a_worker_that_comes_back_in_time_goes_on(tmp_path: Path) -> None:
     cluster = InlineCluster("a")
     async with (
         serving(after(gate, FILE)) as server,
-        inline_fetcher(cluster, tmp_path, events, max_wait_s=60) as fetcher,
+        inline_fetcher(cluster, tmp_path, events, max_wait_s=60, lease_s=6.0) as fetcher,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(fetch_all, fetcher, server, tmp_path, 3)
@@ -358,7 +358,7 @@ async def test_a_scheduler_that_comes_back_with_workers_goes_on(tmp_path: Path) 
     events: list[Event] = []
     async with (
         serving(after(gate, FILE)) as server,
-        inline_fetcher(cluster, tmp_path, events, max_wait_s=60) as fetcher,
+        inline_fetcher(cluster, tmp_path, events, max_wait_s=60, lease_s=6.0) as fetcher,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(fetch_all, fetcher, server, tmp_path, 3)
@@ -426,7 +426,8 @@ async def test_bytes_that_came_twice_are_counted_twice(tmp_path: Path) -> None:
         tasks.start_soon(fetch_all, fetcher, server, tmp_path, 1)
         while not any(isinstance(event, TransferStarted) for event in events):
             await anyio.sleep(0.01)
-        cluster.kill("a")
+        [at_work] = [name for name in "ab" if any(t.orders for t in cluster.links[name].taken)]
+        cluster.kill(at_work)
     ends = [event.reason for event in events if isinstance(event, TransferEnded)]
     # The lost agent may hold the file for a moment longer.
     assert [reason for reason in ends if reason != "busy"] == ["interrupted", ""]

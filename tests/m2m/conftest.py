@@ -48,7 +48,7 @@ def options(tmp_path: Path) -> ClientOptions:
         backoff=QUICK,
         busy_backoff=QUICK,
         state_dir=tmp_path / "state",
-        exit_deadline_s=5.0,
+        exit_deadline_s=60.0,
     )
 
 

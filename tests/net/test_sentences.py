@@ -146,7 +146,7 @@ async def test_a_reset_connection(tmp_path: Path) -> None:
 
 async def test_a_silent_host(tmp_path: Path) -> None:
     async with sending(None) as url:
-        refusals = await refusals_at(url, Asker(tmp_path, timeout_s=0.3))
+        refusals = await refusals_at(url, Asker(tmp_path, timeout_s=0.4))
     check_alike(refusals, "timed out while waiting for the response")
 
 
@@ -161,7 +161,7 @@ async def test_a_host_that_takes_no_connection(tmp_path: Path) -> None:
             one.setblocking(False)
             one.connect_ex(host.getsockname())
         url = f"http://127.0.0.1:{host.getsockname()[1]}/"
-        refusals = await refusals_at(url, Asker(tmp_path, timeout_s=0.3))
+        refusals = await refusals_at(url, Asker(tmp_path, timeout_s=0.4))
         for one in queued:
             one.close()
     check_alike(refusals, "timed out while connecting")

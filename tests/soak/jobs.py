@@ -109,7 +109,9 @@ def change_something(rng: Random, ordeal: Ordeal) -> Counter[str]:
     if not ordeal.is_steady and rng.random() < CHANGES_ITS_CONFIG:
         ordeal.products = rng.choice(CONFIGS)
         counts["changes"] += 1
-    if rng.random() < LOSES_ITS_JOURNAL and ordeal.data.exists():
+    # With nothing else in its directory a job is new, and looks for no earlier requests.
+    is_begun = ordeal.data.exists() and any(p.name != ".asyncdl" for p in ordeal.data.iterdir())
+    if rng.random() < LOSES_ITS_JOURNAL and is_begun:
         shutil.rmtree(ordeal.data / ".asyncdl", ignore_errors=True)
         counts["journals lost"] += 1
     return counts

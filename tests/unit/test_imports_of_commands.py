@@ -1,4 +1,4 @@
-"""What the two commands of long runs import: what they always need, since all of it is memory."""
+"""What commands of long runs and workers import: what they always need; all of it is memory."""
 
 import subprocess
 import sys
@@ -44,3 +44,7 @@ def test_a_command_imports_what_it_always_needs(module: str) -> None:
 
 def test_get_does_without_the_client_of_the_service() -> None:
     assert "aiohttp" not in imported_by("asyncdl.cli.get")
+
+
+def test_a_worker_of_a_cluster_does_without_the_client_of_the_service() -> None:
+    assert "aiohttp" not in imported_by("asyncdl.cluster.agent_engine")

@@ -84,13 +84,16 @@ class Lease:
             holder = self._holder()
             if (holder.host, holder.owner) != (socket.gethostname(), self.owner):
                 on_wait(holder.name)
-                self._check_gone(found, holder.name, lease_s, sleep)
+                found = self._left_by_holder(found, holder.name, lease_s, sleep)
         self._take(found)
 
-    def _check_gone(
+    def _left_by_holder(
         self, found: StoredObject, holder: str, lease_s: float, sleep: Callable[[float], None]
-    ) -> None:
-        """Watch the object. Raises: StoreBusy, if it changes."""
+    ) -> StoredObject | None:
+        """Watch the object; return it, or ``None`` once it is removed.
+
+        Raises: StoreBusy, if it changes.
+        """
         watched_s = 0.0
         while watched_s < lease_s:
             step_s = min(_LOOK_EVERY_S, lease_s - watched_s)
@@ -98,9 +101,10 @@ class Lease:
             watched_s += step_s
             now = self._found()
             if now is None:
-                return
+                return None
             if now.tag != found.tag:
                 raise StoreBusy(holder)
+        return found
 
     def _take(self, found: StoredObject | None) -> None:
         try:

@@ -23,6 +23,10 @@ from tests.stores.store_bench import StoreBench
 pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 
 
+def no_wait(holder: str) -> None:
+    pytest.fail(f"waits for {holder}")
+
+
 async def test_another_machine_knows_what_this_one_did(
     store_bench: StoreBench, another_bench: Callable[[str], StoreBench]
 ) -> None:
@@ -57,7 +61,7 @@ async def test_a_place_that_another_run_holds_is_left_alone(
 ) -> None:
     """Be it one of the same machine, with its state elsewhere."""
     holder = Lease(store, HOLDER, "a")
-    holder.acquire(lambda text: None)
+    await to_thread.run_sync(holder.acquire, no_wait)
     here = socket.gethostname()
     monkeypatch.setattr(store_state, "_sleep", lambda seconds: holder.renew())
     with pytest.raises(DirectoryBusyError, match=f"{store_bench.target} is in use.*on {here}"):
@@ -65,13 +69,13 @@ async def test_a_place_that_another_run_holds_is_left_alone(
     assert any("to see whether it still runs" in e.text for e in store_bench.events
                if isinstance(e, Notice))  # fmt: skip
     assert store_bench.service.calls["download-request"] == 0 and store_bench.placed == {}
-    holder.renew()
+    await to_thread.run_sync(holder.renew)
 
 
 async def test_a_place_whose_holder_is_gone_is_taken_over(
     store_bench: StoreBench, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Lease(store, HOLDER, "a").acquire(lambda text: None)
+    await to_thread.run_sync(Lease(store, HOLDER, "a").acquire, no_wait)
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     monkeypatch.setattr(store_state, "_sleep", lambda seconds: None)
     monkeypatch.setattr(lease, "LEASE_S", 5.0)

@@ -63,6 +63,13 @@ def test_on_the_same_machine_another_state_decides_nothing(store: ObjectStore) -
     first.renew()
 
 
+def test_a_holder_that_gives_the_place_back_leaves_it_to_who_waits(store: ObjectStore) -> None:
+    first, second = Lease(store, "holder.json", "a"), Lease(store, "holder.json", "b")
+    first.acquire(lambda holder: None)
+    second.acquire(lambda holder: None, sleep=lambda seconds: first.release())
+    second.renew()
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"pid": "x"}', bytes(range(256)) * 20])
 def test_what_says_nothing_of_its_holder_is_watched(store: ObjectStore, data: bytes) -> None:
     store.put(data, "holder.json")

@@ -273,7 +273,7 @@ class FileHost:
             stop = min(start + step, end)
             try:
                 await response.write(delivery.content.read(start, stop))
-            except ConnectionResetError:
+            except ConnectionError:
                 return  # The client has disconnected, as an interrupted run does.
             delivery.sent_bytes += stop - start
             self._state.request_log.watch(f"{delivery.name} flows")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import socket
+import struct
 import tarfile
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
 import pytest
 
+import asyncdl.sandbox
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.scene_files import files_of
 from tests.sandbox.m2m_caller import BUNDLE, PRODUCT, RED_FILE, SCENE, Caller, Json, open_caller
@@ -62,6 +66,25 @@ async def test_range_beyond_the_end_is_416_with_the_size() -> None:
     async with open_caller() as call:
         status, headers, body = await call.get(await call.url(), Range="bytes=8712-")
         assert (status, headers["Content-Range"], body) == (416, "bytes */8712", b"")
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_file_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with asyncdl.sandbox.serve(file_size=50_000_000) as service:
+        url = urlsplit(service.file_url(RED_FILE))
+        connection = socket.create_connection((url.hostname, url.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(
+            f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode()
+        )
+        await anyio.wait_readable(connection)
+        await anyio.wait_all_tasks_blocked()  # the sandbox waits until more is read
+        connection.close()  # resets it
+        with anyio.fail_after(60):
+            while not (service.file_log or caplog.records):
+                await anyio.sleep(0.01)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("requested", ["bytes=5-2", "bytes=-", "bytes=0-1,4-5", "pages=1-2"])

@@ -66,8 +66,9 @@ class StoreState:
         with suppress(OSError):
             if owner := path.read_text("ascii", "replace").strip():
                 return owner
-        write_file(path, [secrets.token_hex(8).encode()], durable=False)
-        return path.read_text("ascii")
+        owner = secrets.token_hex(8)
+        write_file(path, [owner.encode()], durable=False)
+        return owner
 
     def _say(self, holder: str) -> None:
         self._on_wait(
